@@ -1,0 +1,2 @@
+//! The sig command.
+fn main() {}
