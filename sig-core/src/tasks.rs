@@ -1,0 +1,163 @@
+//! The one owner of background tasks.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+/// No tokio runtime was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no tokio runtime here; call this inside #[tokio::main] or Runtime::block_on")]
+pub struct NoRuntime;
+
+/// Owns tasks, so that shutdown can wait for every one of them.
+///
+/// Clones share the same tasks. Shutdown is ordered: [`stop`](Self::stop) asks, [`shutdown`](Self::shutdown) waits and
+/// finally drops what has not ended by itself.
+#[derive(Clone)]
+pub struct Tasks {
+    runtime: Handle,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    kill: CancellationToken,
+    aborted: Arc<AtomicUsize>,
+}
+
+impl Tasks {
+    /// A new owner on the runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`] outside a tokio runtime.
+    pub fn new() -> Result<Self, NoRuntime> {
+        Ok(Self {
+            runtime: Handle::try_current().map_err(|_| NoRuntime)?,
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            aborted: Arc::new(AtomicUsize::new(0)),
+        })
+    }
+
+    /// An owner of its own that is stopped together with this one, but can be stopped alone.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            runtime: self.runtime.clone(),
+            tracker: TaskTracker::new(),
+            stop: self.stop.child_token(),
+            kill: self.kill.child_token(),
+            aborted: Arc::clone(&self.aborted),
+        }
+    }
+
+    /// Runs `future` in the background, in a tracing span of this name. After [`shutdown`](Self::shutdown) it is
+    /// dropped at once instead.
+    pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        let (kill, aborted) = (self.kill.clone(), Arc::clone(&self.aborted));
+        let task = async move {
+            tokio::select! {
+                biased;
+                () = kill.cancelled() => { aborted.fetch_add(1, Ordering::Relaxed); }
+                () = future => {}
+            }
+        };
+        self.tracker
+            .spawn_on(task.instrument(tracing::debug_span!("task", name)), &self.runtime);
+    }
+
+    /// Asks every task to end.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// The token that [`stop`](Self::stop) cancels.
+    #[must_use]
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Whether the tasks have been asked to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// How many tasks run now.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.tracker.len()
+    }
+
+    /// Asks every task to end, waits up to `grace`, then drops those that are left. Returns how many that were.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel and to call again: the tasks stay asked to end.
+    pub async fn shutdown(&self, grace: Duration) -> usize {
+        self.stop();
+        self.tracker.close();
+        if tokio::time::timeout(grace, self.tracker.wait()).await.is_ok() {
+            return 0;
+        }
+        let before = self.aborted.load(Ordering::Relaxed);
+        self.kill.cancel();
+        self.tracker.wait().await;
+        self.aborted.load(Ordering::Relaxed) - before
+    }
+
+    /// Drops every task at once, without waiting. For `Drop` implementations.
+    pub fn abort(&self) {
+        self.stop.cancel();
+        self.kill.cancel();
+        self.tracker.close();
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks")
+            .field("running", &self.count())
+            .field("stopped", &self.is_stopped())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_tasks_without_a_runtime() {
+        assert_eq!(Tasks::new().unwrap_err(), NoRuntime);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_waits_for_the_willing_and_drops_the_rest() {
+        let tasks = Tasks::new().unwrap();
+        let token = tasks.stop_token().clone();
+        tasks.spawn("willing", async move { token.cancelled().await });
+        assert_eq!(tasks.shutdown(Duration::from_secs(1)).await, 0);
+
+        let tasks = Tasks::new().unwrap();
+        tasks.spawn("deaf", std::future::pending());
+        assert_eq!(tasks.shutdown(Duration::from_secs(1)).await, 1);
+        assert_eq!(tasks.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_child_stops_alone_or_with_its_parent() {
+        let parent = Tasks::new().unwrap();
+        let (one, two) = (parent.child(), parent.child());
+        one.stop();
+        assert!(one.is_stopped() && !parent.is_stopped() && !two.is_stopped());
+        parent.stop();
+        assert!(two.is_stopped());
+    }
+}

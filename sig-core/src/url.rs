@@ -1,0 +1,139 @@
+//! Carrier addresses as text: `scheme://address?option=value`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::CarrierError;
+
+/// A carrier's address as text: `scheme://address?option=value&..`.
+///
+/// ```
+/// use sig_core::CarrierUrl;
+///
+/// let url: CarrierUrl = "tcp://127.0.0.1:3000?dialect=pysig".parse()?;
+/// assert_eq!((url.scheme(), url.address()), ("tcp", "127.0.0.1:3000"));
+/// assert_eq!(url.option("dialect"), Some("pysig"));
+/// # Ok::<(), sig_core::CarrierError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CarrierUrl {
+    scheme: String,
+    address: String,
+    options: Vec<(String, String)>,
+}
+
+impl CarrierUrl {
+    /// The part before `://`, in lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The part between `://` and `?`; may be empty.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The value of an option.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&str> {
+        self.options
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Checks that there are no options but these.
+    ///
+    /// # Errors
+    ///
+    /// [`CarrierError::Address`] naming the first unknown option and the known ones.
+    pub fn expect_options(&self, known: &[&str]) -> Result<(), CarrierError> {
+        match self.options.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some((key, _)) if known.is_empty() => Err(self.error(format!("{} takes no option ({key})", self.scheme))),
+            Some((key, _)) => Err(self.error(format!("unknown option {key}; known are {}", known.join(", ")))),
+        }
+    }
+
+    /// An error about this address.
+    #[must_use]
+    pub fn error(&self, why: impl Into<String>) -> CarrierError {
+        CarrierError::Address {
+            address: self.to_string(),
+            why: why.into(),
+        }
+    }
+}
+
+impl FromStr for CarrierUrl {
+    type Err = CarrierError;
+
+    fn from_str(text: &str) -> Result<Self, CarrierError> {
+        let error = |why: &str| CarrierError::Address {
+            address: text.to_owned(),
+            why: why.to_owned(),
+        };
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or_else(|| error("write scheme://address, such as tcp://127.0.0.1:3000"))?;
+        if scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) {
+            return Err(error("the part before :// must be a scheme, such as tcp"));
+        }
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let options = query
+            .split('&')
+            .filter(|option| !option.is_empty())
+            .map(|option| option.split_once('=').unwrap_or((option, "")))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        Ok(Self {
+            scheme: scheme.to_ascii_lowercase(),
+            address: address.to_owned(),
+            options,
+        })
+    }
+}
+
+impl fmt::Display for CarrierUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.address)?;
+        for (index, (key, value)) in self.options.iter().enumerate() {
+            write!(f, "{}{key}={value}", if index == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_round_trip() {
+        for text in [
+            "tcp://[::1]:3000",
+            "ipc:///run/sig/a.sock",
+            "ipc://",
+            "tcp://h:1?a=b&c=",
+        ] {
+            assert_eq!(text.parse::<CarrierUrl>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_write() {
+        let error = "127.0.0.1:3000".parse::<CarrierUrl>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "address 127.0.0.1:3000: write scheme://address, such as tcp://127.0.0.1:3000"
+        );
+        let url: CarrierUrl = "tcp://h:1?nodelay=1".parse().unwrap();
+        let error = url.expect_options(&["dialect"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "address tcp://h:1?nodelay=1: unknown option nodelay; known are dialect"
+        );
+    }
+}
