@@ -20,7 +20,7 @@ pub use batch::Batch;
 pub use bytes;
 pub use carrier::{Carrier, Profile};
 pub use client::{Client, ClientId, Credentials, Disconnect, Encoding, Pacing, PeerInfo, Reason, Receiver};
-pub use codec::{Codec, Json};
+pub use codec::{Codec, DocumentError, Documents, Json};
 pub use error::{CarrierError, CodecError, JsonError, NameError};
 pub use message::{Call, EventMessage, Failure, Message, MessageId, Outcome, Reply};
 pub use name::{CONNECT, DISCONNECT, EventName, MAX_NAME, SenderName};

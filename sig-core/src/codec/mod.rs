@@ -1,5 +1,6 @@
 //! Messages to bytes and back: what stands behind a carrier's `pack` and `unpack`.
 
+mod documents;
 mod json;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+pub use documents::{DocumentError, Documents};
 pub use json::Json;
 
 use crate::error::CodecError;

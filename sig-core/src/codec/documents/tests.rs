@@ -33,7 +33,13 @@ fn only(text: &str) -> String {
 
 #[test]
 fn brackets_and_quotes_in_strings_do_not_count() {
-    for text in [r#"{"a":"}"}"#, r#"["[\"]"]"#, r#"{"\\":"\\\""}"#, r#"["NaN","-Infinity \" NaN"]"#, "{}"] {
+    for text in [
+        r#"{"a":"}"}"#,
+        r#"["[\"]"]"#,
+        r#"{"\\":"\\\""}"#,
+        r#"["NaN","-Infinity \" NaN"]"#,
+        "{}",
+    ] {
         assert_eq!(only(text), text);
     }
 }
@@ -43,8 +49,14 @@ fn j2_words_for_numbers_become_strings() {
     for (text, expected) in [
         ("[NaN]", r#"["NaN"]"#),
         ("[ NaN , -Infinity,Infinity ]", r#"[ "NaN" , "-Infinity","Infinity" ]"#),
-        (r#"{"a": NaN, "b":{"c":-Infinity}}"#, r#"{"a": "NaN", "b":{"c":"-Infinity"}}"#),
-        (r#"{"NaN":"Infinity","x":Infinity}"#, r#"{"NaN":"Infinity","x":"Infinity"}"#),
+        (
+            r#"{"a": NaN, "b":{"c":-Infinity}}"#,
+            r#"{"a": "NaN", "b":{"c":"-Infinity"}}"#,
+        ),
+        (
+            r#"{"NaN":"Infinity","x":Infinity}"#,
+            r#"{"NaN":"Infinity","x":"Infinity"}"#,
+        ),
     ] {
         assert_eq!(only(text), expected);
         assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok());
@@ -53,7 +65,16 @@ fn j2_words_for_numbers_become_strings() {
 
 #[test]
 fn words_that_are_no_values_stay_and_are_no_json() {
-    for text in ["{NaN:1}", "[1NaN]", "[NaNNaN]", "[--Infinity]", r#"["a"NaN]"#, "[Infinit]", r#"{"a":1,NaN:2}"#, "[N]"] {
+    for text in [
+        "{NaN:1}",
+        "[1NaN]",
+        "[NaNNaN]",
+        "[--Infinity]",
+        r#"["a"NaN]"#,
+        "[Infinit]",
+        r#"{"a":1,NaN:2}"#,
+        "[N]",
+    ] {
         assert_eq!(only(text), text);
         assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text}");
     }
@@ -67,7 +88,17 @@ fn a_document_begins_with_a_bracket() {
         error.unwrap().to_string(),
         "a message must be a JSON object, but begins with G (0x47); does the peer speak another protocol?"
     );
-    for first in [b"1" as &[u8], b"\"a\"", b"null", b"NaN", b"}", b"]", b"\0", b"\xEF\xBB\xBF{}", b"\xFF"] {
+    for first in [
+        b"1" as &[u8],
+        b"\"a\"",
+        b"null",
+        b"NaN",
+        b"}",
+        b"]",
+        b"\0",
+        b"\xEF\xBB\xBF{}",
+        b"\xFF",
+    ] {
         let byte = first[0];
         assert_eq!(split(MAX, [first]), (vec![], Some(DocumentError::FirstByte { byte })));
     }
@@ -90,7 +121,10 @@ fn nesting_is_bounded() {
     assert_eq!(only(&deep(128)), deep(128));
     let (found, error) = split(MAX, [deep(129).as_bytes()]);
     assert!(found.is_empty());
-    assert_eq!(error.unwrap().to_string(), "a JSON message nests deeper than 128 levels");
+    assert_eq!(
+        error.unwrap().to_string(),
+        "a JSON message nests deeper than 128 levels"
+    );
     let (_, error) = split(usize::MAX, ["[{".repeat(1 << 20).as_bytes()]);
     assert_eq!(error, Some(DocumentError::TooDeep { limit: 128 }));
 }
@@ -151,7 +185,10 @@ fn values() -> impl Strategy<Value = (String, String)> {
 
 fn around(open: &str, items: impl IntoIterator<Item = (String, String)>, close: &str) -> (String, String) {
     let (sent, expected): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-    (format!("{open}{}{close}", sent.join(", ")), format!("{open}{}{close}", expected.join(", ")))
+    (
+        format!("{open}{}{close}", sent.join(", ")),
+        format!("{open}{}{close}", expected.join(", ")),
+    )
 }
 
 /// `bytes` cut into pieces of the given sizes.
