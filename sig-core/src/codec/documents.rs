@@ -77,7 +77,10 @@ impl Documents {
     /// # Errors
     ///
     /// [`DocumentError`]; the stream cannot be read on, and every later call returns the same error.
-    #[expect(clippy::should_implement_trait, reason = "a pull that may have more after None is no Iterator")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a pull that may have more after None is no Iterator"
+    )]
     pub fn next(&mut self) -> Result<Option<Bytes>, DocumentError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -143,7 +146,10 @@ impl Documents {
 
     /// Skips white space; says whether a document begins behind it.
     fn begin(&mut self) -> Result<bool, DocumentError> {
-        let first = self.buffer.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        let first = self
+            .buffer
+            .iter()
+            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
         let Some(space) = first else {
             self.buffer = BytesMut::new();
             return Ok(false);
@@ -166,7 +172,11 @@ impl Documents {
         }
         // A copy, so that a small document that is kept does not keep everything it arrived with.
         let bytes = self.buffer.get(..size).unwrap_or_default();
-        let document = if has_words { nonfinite::quote(bytes) } else { Bytes::copy_from_slice(bytes) };
+        let document = if has_words {
+            nonfinite::quote(bytes)
+        } else {
+            Bytes::copy_from_slice(bytes)
+        };
         self.buffer.advance(size);
         document
     }
