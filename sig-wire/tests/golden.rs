@@ -26,7 +26,7 @@ fn bytes(title: &str) -> Vec<u8> {
 
 fn only_event(bytes: &[u8]) -> EventFrame<'_> {
     match split(bytes, MAX_FRAME_DEFAULT) {
-        Ok(Split::Frame(frame)) if frame.size() == bytes.len() => EventFrame::parse(&frame).unwrap(),
+        Ok(Split::Frame(frame)) if frame.size() == bytes.len() => EventFrame::parse(&frame).expect("an event"),
         other => panic!("expected one frame, got {other:?}"),
     }
 }
