@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(test)]
+extern crate self as sig_core;
+
 mod batch;
 mod carrier;
 mod client;
@@ -10,10 +13,12 @@ mod name;
 mod payload;
 mod raw_json;
 mod schemes;
+mod stream;
 mod tasks;
 mod topic;
 mod uplink;
 mod url;
+mod value;
 
 pub use async_trait::async_trait;
 pub use batch::Batch;
@@ -28,11 +33,13 @@ pub use payload::Payload;
 pub use raw_json::RawJson;
 pub use schemes::{CarrierFactory, Schemes};
 pub use sig_wire::ContentType;
+pub use stream::{Dialect, Link, Medium, StreamCarrier};
 pub use tasks::{NoRuntime, Tasks};
 pub use tokio_util::sync::CancellationToken;
 pub use topic::Topic;
 pub use uplink::{Inbound, Uplink};
 pub use url::CarrierUrl;
+pub use value::Value;
 
 /// Most bytes of one frame before the hello.
 pub const HELLO_MAX_FRAME: usize = 64 * 1024;

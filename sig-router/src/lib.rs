@@ -1,1 +1,25 @@
-//! See the crate README.
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod event;
+mod hub;
+mod listener;
+mod outlet;
+mod pressure;
+mod queue;
+mod request;
+mod router;
+mod sender;
+mod signal;
+mod wait;
+
+pub use error::{AddSenderError, ListenError, RequestError, RouterError, SignalError, TriggerError};
+pub use event::{Event, Lagged, Presence};
+pub use hub::SenderInfo;
+pub use listener::{EventStream, Listener};
+pub use request::{DEFAULT_TIMEOUT, HandlerError, Request};
+pub use router::{PendingRequest, Router};
+pub use sender::{Sender, SenderBuilder};
+pub use sig_core;
+pub use sig_core::{EventName, NameError, Payload, RawJson, SenderName, Topic, Value};
+pub use signal::Signal;

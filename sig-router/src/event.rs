@@ -1,0 +1,175 @@
+//! What a listener is given.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sig_core::{CodecError, EventName, Payload, SenderName, Value};
+
+/// Which event of which sender it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct EventId {
+    pub(crate) sender: SenderName,
+    pub(crate) event: EventName,
+}
+
+/// One event, as a listener is given it.
+///
+/// A listener called on the spot borrows what the sender triggered with; one behind a queue or a link holds the packed
+/// data (`Event<'static>`). [`decode`](Self::decode) works for both.
+///
+/// ```
+/// use sig_router::{Event, Router};
+///
+/// let router = Router::new();
+/// let timer = router.add_sender("timer").event("tic").connect()?;
+/// let _listener = router.add_listener("timer/tic", |event: &Event<'_>| {
+///     assert_eq!((event.sender().as_str(), event.name().as_str()), ("timer", "tic"));
+///     assert_eq!(event.value::<u32>(), Some(&7));
+///     assert_eq!(event.decode::<u64>().unwrap(), 7);
+/// })?;
+/// timer.signal("tic")?.try_trigger(&7_u32)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Event<'a> {
+    id: Id<'a>,
+    number: u64,
+    data: Data<'a>,
+}
+
+#[derive(Clone)]
+enum Id<'a> {
+    Borrowed(&'a EventId),
+    Shared(Arc<EventId>),
+}
+
+#[derive(Clone)]
+enum Data<'a> {
+    Value(&'a dyn Value),
+    Packed(Payload),
+}
+
+impl<'a> Event<'a> {
+    /// An event whose value is at hand.
+    pub(crate) fn borrowed(id: &'a EventId, number: u64, value: &'a dyn Value) -> Self {
+        Self {
+            id: Id::Borrowed(id),
+            number,
+            data: Data::Value(value),
+        }
+    }
+
+    /// An event with packed data.
+    pub(crate) fn packed(id: Arc<EventId>, number: u64, payload: Payload) -> Event<'static> {
+        Event {
+            id: Id::Shared(id),
+            number,
+            data: Data::Packed(payload),
+        }
+    }
+
+    fn id(&self) -> &EventId {
+        match &self.id {
+            Id::Borrowed(id) => id,
+            Id::Shared(id) => id,
+        }
+    }
+
+    /// Who triggered it.
+    #[must_use]
+    pub fn sender(&self) -> &SenderName {
+        &self.id().sender
+    }
+
+    /// Which event it is.
+    #[must_use]
+    pub fn name(&self) -> &EventName {
+        &self.id().event
+    }
+
+    /// The how-manieth of this event since its sender connected, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The very value that was triggered with, if this listener is called on the spot and the value is a `T`.
+    #[must_use]
+    pub fn value<T: 'static>(&self) -> Option<&T> {
+        match &self.data {
+            Data::Value(value) => value.as_any().downcast_ref(),
+            Data::Packed(_) => None,
+        }
+    }
+
+    /// The data as it travels. A borrowed value is packed on each call.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be written as JSON.
+    pub fn payload(&self) -> Result<Payload, CodecError> {
+        match &self.data {
+            Data::Value(value) => value.pack(),
+            Data::Packed(payload) => Ok(payload.clone()),
+        }
+    }
+
+    /// The data as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// When the data is not a `T`.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, CodecError> {
+        self.payload()?.decode()
+    }
+
+    /// The event with its data packed, to be kept.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be written as JSON.
+    pub fn into_owned(self) -> Result<Event<'static>, CodecError> {
+        let payload = self.payload()?;
+        let id = match self.id {
+            Id::Borrowed(id) => Arc::new(id.clone()),
+            Id::Shared(id) => id,
+        };
+        Ok(Event::packed(id, self.number, payload))
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{} #{} ", self.sender(), self.name(), self.number)?;
+        match self.payload() {
+            Ok(payload) => payload.fmt(f),
+            Err(error) => write!(f, "({error})"),
+        }
+    }
+}
+
+/// What `#connect` and `#disconnect` carry: pysig's payload (P22, P23) and more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Presence {
+    /// The sender's events, `#connect` and `#disconnect` among them.
+    pub events: Vec<EventName>,
+    /// The methods it answers; an entry of `None` is a default handler. `None` when it answers none at all.
+    pub requests: Option<Vec<Option<String>>>,
+    /// Why it left: `removed`, `closed`, `link_lost`, `timeout`, `replaced`, `kicked`. `None` in `#connect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Counts the senders that connected to the router; grows with every one.
+    #[serde(default)]
+    pub generation: u64,
+    /// The carrier that brought it: `tcp`, or `local` for the router's own.
+    #[serde(default)]
+    pub carrier: String,
+}
+
+/// This many events were lost to a listener that did not keep up, right before the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} events were lost because this listener did not keep up")]
+pub struct Lagged(pub u64);

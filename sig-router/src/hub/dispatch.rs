@@ -1,0 +1,165 @@
+//! From a trigger to everyone who listens.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use sig_core::{Payload, Value};
+
+use super::Hub;
+use super::record::{EventRecord, Owner};
+use super::snapshot::Snapshot;
+use crate::error::TriggerError;
+use crate::event::Event;
+use crate::outlet::Item;
+
+/// How deep listeners may trigger each other on the spot.
+pub(crate) const MAX_NESTING: u32 = 128;
+
+thread_local! {
+    /// How deep this thread is in triggers that call listeners on the spot.
+    static NESTING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts the nesting of triggers on this thread.
+struct Nesting;
+
+impl Nesting {
+    fn enter() -> Result<Self, TriggerError> {
+        NESTING.with(|nesting| {
+            if nesting.get() >= MAX_NESTING {
+                return Err(TriggerError::TooDeep { limit: MAX_NESTING });
+            }
+            nesting.set(nesting.get() + 1);
+            Ok(Self)
+        })
+    }
+}
+
+impl Drop for Nesting {
+    fn drop(&mut self) {
+        NESTING.with(|nesting| nesting.set(nesting.get() - 1));
+    }
+}
+
+/// Why a trigger did not go through at once.
+#[derive(Debug)]
+pub(crate) enum NotNow {
+    /// The sender's gate is shut: wait for it.
+    Shut,
+    /// It never will.
+    Failed(TriggerError),
+}
+
+impl<E: Into<TriggerError>> From<E> for NotNow {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An event that came over a link.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) number: u64,
+    pub(crate) payload: &'a Payload,
+    pub(crate) frame: Option<&'a [u8]>,
+    pub(crate) ext: &'a [u8],
+}
+
+impl Hub {
+    /// Triggers an event of one of this program's senders, if its gate is open.
+    ///
+    /// Queues get it first, under the sender's lane; then the functions are called, in pysig's order, without a lock.
+    pub(crate) fn trigger(&self, event: &Arc<EventRecord>, generation: u64, value: &dyn Value) -> Result<(), NotNow> {
+        let nesting = Nesting::enter()?;
+        let sender = &event.sender;
+        let mut payload: Option<Payload> = None;
+        let (snapshot, number) = loop {
+            let snapshot = event.snapshot();
+            let lane = sender.lane.lock();
+            let connection = lane.as_ref().filter(|connection| connection.generation == generation);
+            let Some(connection) = connection else {
+                return Err(TriggerError::SenderGone {
+                    sender: sender.name.to_string(),
+                }
+                .into());
+            };
+            if !sender.gate.is_open() {
+                return Err(NotNow::Shut);
+            }
+            if snapshot.outlets.is_empty() && connection.uplink.is_none() {
+                break (snapshot, event.next_number());
+            }
+            let Some(payload) = &payload else {
+                // Packing runs the value's own code, so not under a lock.
+                drop(lane);
+                payload = Some(value.pack()?);
+                continue;
+            };
+            let number = event.next_number();
+            let item = Item {
+                number,
+                payload,
+                frame: None,
+                ext: &[],
+                presence: false,
+            };
+            self.put(event, &snapshot, &item, false);
+            if let Some(uplink) = &connection.uplink {
+                uplink.offer(event, &item, &sender.gate);
+            }
+            break (snapshot, number);
+        };
+        if !snapshot.callbacks.is_empty() {
+            let event = Event::borrowed(event.id(), number, value);
+            snapshot.callbacks.iter().for_each(|callback| callback.call(&event));
+        }
+        drop(nesting);
+        Ok(())
+    }
+
+    /// Hands on an event that came over a link, if its sender is (still) this owner's. Never waits: a sender that sends
+    /// beyond its credit is its own link's affair.
+    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, arrival: &Arrival<'_>) -> bool {
+        let lane = event.sender.lane.lock();
+        if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
+            return false;
+        }
+        event.set_number(arrival.number);
+        self.spread(event, arrival);
+        drop(lane);
+        true
+    }
+
+    /// Hands an event of another router's sender to this program's listeners.
+    pub(crate) fn spread(&self, event: &Arc<EventRecord>, arrival: &Arrival<'_>) {
+        let Arrival {
+            number,
+            payload,
+            frame,
+            ext,
+        } = *arrival;
+        let item = Item {
+            number,
+            payload,
+            frame,
+            ext,
+            presence: event.name().is_presence(),
+        };
+        self.put(event, &event.snapshot(), &item, true);
+    }
+
+    /// Puts an event into the queues, and for one from a link into the functions' queues too.
+    pub(super) fn put(&self, event: &Arc<EventRecord>, snapshot: &Snapshot, item: &Item<'_>, from_link: bool) {
+        for outlet in &snapshot.outlets {
+            outlet.offer(event, item, &event.sender.gate);
+        }
+        let Some(tasks) = self.tasks.as_ref().filter(|_| from_link) else {
+            return;
+        };
+        for callback in &snapshot.callbacks {
+            callback
+                .mailbox(tasks, &self.stalls)
+                .offer(event, item, &event.sender.gate);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The heart of every router: who sends, who listens, and what goes where.
+
+mod callback;
+mod dispatch;
+mod display;
+mod group;
+mod listeners;
+mod record;
+mod senders;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use sig_core::{EventName, SenderName, Tasks};
+
+pub(crate) use callback::Callback;
+pub(crate) use dispatch::{Arrival, NotNow};
+pub(crate) use group::{ListenerKey, Target};
+pub(crate) use record::{EventRecord, Owner, SenderRecord};
+pub use senders::SenderInfo;
+pub(crate) use senders::{NewSender, RemoveError};
+
+use crate::pressure::Stalls;
+use group::Group;
+
+/// The heart of every router: senders, listeners, and the dispatch between them.
+///
+/// Locks are taken in this order and never while user code runs: registry, a sender's lane, an event's snapshot, a
+/// group, a queue.
+pub(crate) struct Hub {
+    registry: Mutex<Registry>,
+    everything: Arc<Group>,
+    stalls: Arc<Stalls>,
+    next_key: AtomicU64,
+    /// Runs what must not run on a link's task; absent from a router without links.
+    tasks: Option<Tasks>,
+}
+
+/// Everything that is looked up by name.
+#[derive(Debug, Default)]
+struct Registry {
+    senders: HashMap<SenderName, Arc<SenderRecord>>,
+    channels: HashMap<EventName, Arc<Group>>,
+    last_alias: u32,
+    last_generation: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(tasks: Option<Tasks>) -> Arc<Self> {
+        Arc::new(Self {
+            registry: Mutex::default(),
+            everything: Arc::default(),
+            stalls: Arc::default(),
+            next_key: AtomicU64::new(1),
+            tasks,
+        })
+    }
+
+    pub(crate) fn stalls(&self) -> &Arc<Stalls> {
+        &self.stalls
+    }
+
+    pub(crate) fn sender(&self, name: &str) -> Option<Arc<SenderRecord>> {
+        self.registry.lock().senders.get(name).cloned()
+    }
+
+    fn next_key(&self) -> ListenerKey {
+        self.next_key.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The event of a sender, made if need be: for listeners who are first, and for the names of another router.
+    pub(crate) fn event(&self, sender: &SenderName, event: &EventName) -> Arc<EventRecord> {
+        let mut registry = self.registry.lock();
+        let record = registry.sender(sender);
+        registry.event(&record, event, &self.everything)
+    }
+}
+
+impl Registry {
+    fn sender(&mut self, name: &SenderName) -> Arc<SenderRecord> {
+        let new = || Arc::new(SenderRecord::new(name.clone()));
+        Arc::clone(self.senders.entry(name.clone()).or_insert_with(new))
+    }
+
+    fn channel(&mut self, name: &EventName) -> Arc<Group> {
+        Arc::clone(self.channels.entry(name.clone()).or_default())
+    }
+
+    fn event(&mut self, sender: &Arc<SenderRecord>, name: &EventName, everything: &Arc<Group>) -> Arc<EventRecord> {
+        if let Some(event) = sender.event(name.as_str()) {
+            return event;
+        }
+        let channel = name.is_channel().then(|| self.channel(name));
+        self.last_alias += 1;
+        let event = EventRecord::new(self.last_alias, sender, name.clone(), channel, Arc::clone(everything));
+        let event = Arc::new(event);
+        sender.events.lock().insert(name.clone(), Arc::clone(&event));
+        event
+    }
+
+    /// Forgets a sender that is not connected and that nobody listens to by name (P13, P25).
+    fn forget_if_unused(&mut self, sender: &SenderRecord) {
+        if sender.is_connected() || sender.count_listeners() > 0 {
+            return;
+        }
+        if let Some(record) = self.senders.get(&sender.name) {
+            if std::ptr::eq(&**record, sender) {
+                self.senders.remove(&sender.name);
+            }
+        }
+        // Events point back to their sender.
+        sender.events.lock().clear();
+        self.channels
+            .retain(|_, group| group.len() > 0 || Arc::strong_count(group) > 1);
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        for sender in self.registry.get_mut().senders.values() {
+            sender.events.lock().clear();
+        }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("senders", &self.registry.lock().senders.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! What a router remembers of a sender and of each of its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use sig_core::{ClientId, EventName, SenderName};
+
+use super::group::Group;
+use super::snapshot::Snapshot;
+use crate::event::{EventId, Presence};
+use crate::outlet::Uplink;
+use crate::pressure::Gate;
+use crate::request::Requests;
+
+/// Whose sender it is: only the owner may signal for it or remove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// This program.
+    Local,
+    /// A client.
+    Client(ClientId),
+}
+
+/// A sender: connected, or only waited for by listeners.
+#[derive(Debug)]
+pub(crate) struct SenderRecord {
+    pub(crate) name: SenderName,
+    /// Listeners to all of its events.
+    pub(crate) broadcast: Group,
+    pub(crate) events: Mutex<BTreeMap<EventName, Arc<EventRecord>>>,
+    /// Held for the short time in which an event gets its number and is put into the queues, which makes the order.
+    pub(crate) lane: Mutex<Option<Connection>>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// A sender's time between `#connect` and `#disconnect`.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) generation: u64,
+    pub(crate) owner: Owner,
+    /// The carrier that brought it, for people.
+    pub(crate) carrier: &'static str,
+    pub(crate) declared: BTreeSet<EventName>,
+    pub(crate) requests: Arc<Requests>,
+    /// The way to another router, for a remote sender's local side.
+    pub(crate) uplink: Option<Arc<dyn Uplink>>,
+}
+
+impl Connection {
+    /// What `#connect` and `#disconnect` tell.
+    pub(crate) fn presence(&self, reason: Option<&str>) -> Presence {
+        let mut events: Vec<_> = self.declared.iter().cloned().collect();
+        events.extend([EventName::connect(), EventName::disconnect()]);
+        Presence {
+            events,
+            requests: self.requests.names(),
+            reason: reason.map(str::to_owned),
+            generation: self.generation,
+            carrier: self.carrier.to_owned(),
+        }
+    }
+}
+
+impl SenderRecord {
+    pub(crate) fn new(name: SenderName) -> Self {
+        Self {
+            name,
+            broadcast: Group::default(),
+            events: Mutex::default(),
+            lane: Mutex::new(None),
+            gate: Arc::new(Gate::new()),
+        }
+    }
+
+    pub(crate) fn event(&self, name: &str) -> Option<Arc<EventRecord>> {
+        self.events.lock().get(name).cloned()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.lane.lock().is_some()
+    }
+
+    pub(crate) fn count_listeners(&self) -> usize {
+        self.broadcast.len()
+            + self
+                .events
+                .lock()
+                .values()
+                .map(|event| event.specific.len())
+                .sum::<usize>()
+    }
+}
+
+/// One event of one sender.
+#[derive(Debug)]
+pub(crate) struct EventRecord {
+    /// Names it on this router's links; never used for another one.
+    pub(crate) alias: u32,
+    id: Arc<EventId>,
+    pub(crate) sender: Arc<SenderRecord>,
+    /// Listeners to this event alone.
+    pub(crate) specific: Group,
+    /// Listeners to this channel of any sender.
+    pub(crate) channel: Option<Arc<Group>>,
+    /// Listeners to everything.
+    pub(crate) everything: Arc<Group>,
+    number: AtomicU64,
+    cached: Mutex<Arc<Snapshot>>,
+}
+
+impl EventRecord {
+    pub(crate) fn new(
+        alias: u32,
+        sender: &Arc<SenderRecord>,
+        name: EventName,
+        channel: Option<Arc<Group>>,
+        everything: Arc<Group>,
+    ) -> Self {
+        Self {
+            alias,
+            id: Arc::new(EventId {
+                sender: sender.name.clone(),
+                event: name,
+            }),
+            sender: Arc::clone(sender),
+            specific: Group::default(),
+            channel,
+            everything,
+            number: AtomicU64::new(0),
+            cached: Mutex::new(Arc::new(Snapshot::stale())),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &Arc<EventId> {
+        &self.id
+    }
+
+    pub(crate) fn name(&self) -> &EventName {
+        &self.id.event
+    }
+
+    /// The next number. The caller holds the sender's lane.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.number.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Takes the number that an event from a link came with. The caller holds the sender's lane.
+    pub(crate) fn set_number(&self, number: u64) {
+        self.number.store(number, Ordering::Relaxed);
+    }
+
+    /// The next event is number 1 again: a new generation of the sender.
+    pub(crate) fn restart_numbers(&self) {
+        self.number.store(0, Ordering::Relaxed);
+    }
+
+    /// Who listens now, made anew when a group has changed.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        let mut cached = self.cached.lock();
+        if !cached.is_current(self) {
+            *cached = Arc::new(Snapshot::take(self));
+        }
+        Arc::clone(&cached)
+    }
+}

@@ -1,0 +1,227 @@
+//! Senders come and go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
+
+use super::Hub;
+use super::record::{Connection, EventRecord, Owner, SenderRecord};
+use crate::error::{AddSenderError, RequestError};
+use crate::event::Event;
+use crate::outlet::{Item, Uplink};
+use crate::request::{Request, Requests};
+
+/// A sender to be added.
+#[derive(Debug)]
+pub(crate) struct NewSender {
+    pub(crate) name: SenderName,
+    pub(crate) events: BTreeSet<EventName>,
+    pub(crate) requests: Requests,
+    pub(crate) owner: Owner,
+    pub(crate) carrier: &'static str,
+    pub(crate) uplink: Option<Arc<dyn Uplink>>,
+}
+
+/// A sender could not be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RemoveError {
+    /// There is none of this name, or it is not connected.
+    NotConnected,
+    /// It belongs to somebody else.
+    NotOwner,
+}
+
+/// What is known of a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SenderInfo {
+    /// Its name.
+    pub name: SenderName,
+    /// Whether it is there; if not, listeners wait for it.
+    pub connected: bool,
+    /// The events it declared, and those that listeners wait for.
+    pub events: Vec<EventName>,
+    /// The methods it answers; an entry of `None` is a default handler.
+    pub requests: Option<Vec<Option<String>>>,
+    /// How many listeners name it.
+    pub listeners: usize,
+    /// The carrier that brought it; empty when it is not connected.
+    pub carrier: String,
+    /// Counts the senders that connected to the router.
+    pub generation: u64,
+}
+
+impl Hub {
+    /// Connects a sender; `#connect` has reached every listener's function or queue when it returns (P22).
+    pub(crate) fn add_sender(&self, new: NewSender) -> Result<Arc<SenderRecord>, AddSenderError> {
+        let name = new.name.clone();
+        if name.is_reserved() {
+            return Err(NameError::Reserved { name: name.to_string() }.into());
+        }
+        if new.events.is_empty() && new.requests.is_empty() {
+            return Err(AddSenderError::Empty { name: name.to_string() });
+        }
+        if let Some(event) = new.events.iter().find(|event| event.is_presence()) {
+            return Err(AddSenderError::Presence {
+                name: event.to_string(),
+            });
+        }
+        let mut registry = self.registry.lock();
+        let sender = registry.sender(&name);
+        let mut lane = sender.lane.lock();
+        if lane.is_some() {
+            return Err(AddSenderError::NameTaken { name: name.to_string() });
+        }
+        for event in &new.events {
+            registry.event(&sender, event, &self.everything).restart_numbers();
+        }
+        let connect = registry.event(&sender, &EventName::connect(), &self.everything);
+        registry.event(&sender, &EventName::disconnect(), &self.everything);
+        registry.last_generation += 1;
+        let connection = Connection {
+            generation: registry.last_generation,
+            owner: new.owner,
+            carrier: new.carrier,
+            declared: new.events,
+            requests: Arc::new(new.requests),
+            uplink: new.uplink,
+        };
+        let presence = connection.presence(None);
+        *lane = Some(connection);
+        let shown = self.show(&connect, &presence, new.owner);
+        drop(lane);
+        drop(registry);
+        call(&connect, shown);
+        Ok(sender)
+    }
+
+    /// Disconnects a sender; `#disconnect` has reached every listener's function or queue when it returns (P23).
+    pub(crate) fn remove_sender(
+        &self,
+        name: &str,
+        owner: Option<Owner>,
+        generation: Option<u64>,
+        reason: Reason,
+    ) -> Result<(), RemoveError> {
+        let sender = self.sender(name).ok_or(RemoveError::NotConnected)?;
+        let mut lane = sender.lane.lock();
+        let connection = lane.as_ref().ok_or(RemoveError::NotConnected)?;
+        if generation.is_some_and(|generation| generation != connection.generation) {
+            return Err(RemoveError::NotConnected);
+        }
+        if owner.is_some_and(|owner| owner != connection.owner) {
+            return Err(RemoveError::NotOwner);
+        }
+        let owner = connection.owner;
+        let presence = connection.presence(Some(reason.as_str()));
+        *lane = None;
+        sender.gate.set_on_open(None);
+        let disconnect = sender.event(sig_core::DISCONNECT);
+        let shown = disconnect.as_ref().and_then(|event| self.show(event, &presence, owner));
+        drop(lane);
+        if let Some(event) = &disconnect {
+            call(event, shown);
+        }
+        self.registry.lock().forget_if_unused(&sender);
+        Ok(())
+    }
+
+    /// Puts a presence event into the queues, under the sender's lane, so that it keeps its place among the events.
+    /// Gives it back when the functions that listen are to be called on the spot: this program's own sender.
+    fn show(&self, event: &Arc<EventRecord>, presence: &crate::Presence, owner: Owner) -> Option<(u64, Payload)> {
+        let payload = Payload::json(presence).unwrap_or_default();
+        let number = event.next_number();
+        let item = Item {
+            number,
+            payload: &payload,
+            frame: None,
+            ext: &[],
+            presence: true,
+        };
+        let from_link = owner != Owner::Local;
+        self.put(event, &event.snapshot(), &item, from_link);
+        (!from_link).then_some((number, payload))
+    }
+
+    /// Whether the event's sender sends to another router and has no link to it.
+    pub(crate) fn is_offline(&self, event: &EventRecord) -> bool {
+        let uplink = event
+            .sender
+            .lane
+            .lock()
+            .as_ref()
+            .and_then(|connection| connection.uplink.clone());
+        uplink.is_some_and(|uplink| uplink.is_offline())
+    }
+
+    /// An event was given up before it was triggered: its number is used up, so that the loss shows.
+    pub(crate) fn count_lost(&self, event: &EventRecord) {
+        let _lane = event.sender.lane.lock();
+        event.next_number();
+    }
+
+    /// Asks a sender.
+    pub(crate) async fn request(
+        &self,
+        sender: &str,
+        method: &str,
+        params: RawJson,
+        timeout: Duration,
+    ) -> Result<RawJson, RequestError> {
+        let record = self.sender(sender);
+        let found = record.and_then(|record| {
+            let requests = record
+                .lane
+                .lock()
+                .as_ref()
+                .map(|connection| Arc::clone(&connection.requests));
+            requests.map(|requests| (record.name.clone(), requests))
+        });
+        let Some((name, requests)) = found else {
+            return Err(RequestError::NoSuchSender {
+                sender: sender.to_owned(),
+            });
+        };
+        let request = Request::new(name, method.to_owned(), params, Instant::now() + timeout);
+        requests.answer(request).await
+    }
+
+    /// What is known of every sender, by name.
+    pub(crate) fn senders(&self) -> Vec<SenderInfo> {
+        let records: Vec<_> = self.registry.lock().senders.values().cloned().collect();
+        let mut senders: Vec<_> = records.iter().map(|record| info(record)).collect();
+        senders.sort_by(|a, b| a.name.cmp(&b.name));
+        senders
+    }
+}
+
+/// Calls the functions that listen to a presence event.
+fn call(event: &Arc<EventRecord>, shown: Option<(u64, Payload)>) {
+    let Some((number, payload)) = shown else { return };
+    let given = Event::packed(Arc::clone(event.id()), number, payload);
+    event
+        .snapshot()
+        .callbacks
+        .iter()
+        .for_each(|callback| callback.call(&given));
+}
+
+fn info(record: &SenderRecord) -> SenderInfo {
+    let events = record.events.lock().keys().cloned().collect();
+    let listeners = record.count_listeners();
+    let lane = record.lane.lock();
+    let connection = lane.as_ref();
+    SenderInfo {
+        name: record.name.clone(),
+        connected: connection.is_some(),
+        events,
+        requests: connection.and_then(|connection| connection.requests.names()),
+        listeners,
+        carrier: connection
+            .map(|connection| connection.carrier.to_owned())
+            .unwrap_or_default(),
+        generation: connection.map_or(0, |connection| connection.generation),
+    }
+}

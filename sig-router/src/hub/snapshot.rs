@@ -1,0 +1,67 @@
+//! Who listens to one event, resolved from the four groups in pysig's order (P3).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::callback::Callback;
+use super::group::{Group, Target};
+use super::record::EventRecord;
+use crate::outlet::Outlet;
+
+/// Who listens to one event: router broadcast, sender broadcast, channel, specific; within a group, as they came.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    versions: Option<[u64; 4]>,
+    /// Queues, each once: a client gets one copy however many of its listeners match.
+    pub(crate) outlets: Vec<Arc<dyn Outlet>>,
+    /// Functions, once for each registration (P5).
+    pub(crate) callbacks: Vec<Arc<Callback>>,
+}
+
+fn groups(event: &EventRecord) -> [Option<&Group>; 4] {
+    [
+        Some(&*event.everything),
+        Some(&event.sender.broadcast),
+        event.channel.as_deref(),
+        Some(&event.specific),
+    ]
+}
+
+fn versions(event: &EventRecord) -> [u64; 4] {
+    groups(event).map(|group| group.map_or(0, Group::version))
+}
+
+impl Snapshot {
+    /// One that is never current.
+    pub(crate) fn stale() -> Self {
+        Self {
+            versions: None,
+            outlets: Vec::new(),
+            callbacks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_current(&self, event: &EventRecord) -> bool {
+        self.versions == Some(versions(event))
+    }
+
+    pub(crate) fn take(event: &EventRecord) -> Self {
+        // Versions first: a listener that comes in between makes the snapshot stale, not invisible.
+        let mut snapshot = Self {
+            versions: Some(versions(event)),
+            ..Self::stale()
+        };
+        let mut seen = HashSet::new();
+        for group in groups(event).into_iter().flatten() {
+            group.for_each(|target| match target {
+                Target::Callback(callback) => snapshot.callbacks.push(Arc::clone(callback)),
+                Target::Outlet(outlet) => {
+                    if seen.insert(Arc::as_ptr(outlet).cast::<()>()) {
+                        snapshot.outlets.push(Arc::clone(outlet));
+                    }
+                }
+            });
+        }
+        snapshot
+    }
+}

@@ -1,0 +1,176 @@
+//! Listening: guards for functions, streams for tasks.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use sig_core::Topic;
+
+use crate::event::{Event, Lagged};
+use crate::hub::{Callback, Hub, ListenerKey, Target};
+use crate::queue::ListenerQueue;
+
+/// A registration at a hub that ends when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    hub: Arc<Hub>,
+    topic: Topic,
+    key: ListenerKey,
+    /// Whether the listener stays when this is dropped.
+    detached: bool,
+}
+
+impl Registration {
+    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, target: Target) -> Self {
+        let key = hub.listen(&topic, target);
+        Self {
+            hub: Arc::clone(hub),
+            topic,
+            key,
+            detached: false,
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.hub.unlisten(&self.topic, self.key);
+    }
+}
+
+/// A function that listens, until this guard is dropped.
+///
+/// After the drop no new call begins. A call that runs at that moment runs on; [`unlisten`](Self::unlisten) waits for
+/// it. Dropping the guard inside its own function is fine.
+#[must_use = "a listener ends when its guard is dropped; keep it, or call detach()"]
+pub struct Listener {
+    callback: Option<Arc<Callback>>,
+    registration: Option<Registration>,
+}
+
+impl Listener {
+    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, callback: Callback) -> Self {
+        let callback = Arc::new(callback);
+        let registration = Registration::new(hub, topic, Target::Callback(Arc::clone(&callback)));
+        Self {
+            callback: Some(callback),
+            registration: Some(registration),
+        }
+    }
+
+    /// Lets the function listen for as long as the router lives.
+    pub fn detach(mut self) {
+        self.callback = None;
+        if let Some(registration) = &mut self.registration {
+            registration.detached = true;
+        }
+    }
+
+    /// Ends the listener and waits for a call that runs at the moment.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: no new call begins from the first poll on, only the wait is given up.
+    pub async fn unlisten(mut self) {
+        self.registration = None;
+        if let Some(callback) = self.callback.take() {
+            callback.retire();
+            callback.ended().await;
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(callback) = &self.callback {
+            callback.retire();
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener")
+            .field(&self.registration.as_ref().map(|registration| &registration.topic))
+            .finish()
+    }
+}
+
+/// The events of a topic as a [`Stream`], behind a bounded queue.
+///
+/// Holds up to 1,024 events or 8 MiB. When it is full, senders wait for it; when nothing is taken from it for five
+/// seconds, it loses events instead until it is empty, and yields [`Lagged`] where they are missing. It ends with the
+/// router, and dropping it unlistens.
+///
+/// ```
+/// use sig_router::Router;
+///
+/// # futures::executor::block_on(async {
+/// let router = Router::new();
+/// let mut tics = router.listen("timer/tic")?;
+/// let timer = router.add_sender("timer").event("tic").connect()?;
+/// timer.signal("tic")?.try_trigger(&1_u32)?;
+/// let event = tics.recv().await.expect("the router lives")?;
+/// assert_eq!(event.decode::<u32>()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[must_use = "a stream that is dropped no longer listens"]
+pub struct EventStream {
+    queue: Arc<ListenerQueue>,
+    registration: Registration,
+}
+
+impl EventStream {
+    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, queue: Arc<ListenerQueue>) -> Self {
+        let registration = Registration::new(hub, topic, Target::Outlet(Arc::clone(&queue) as _));
+        Self { queue, registration }
+    }
+
+    /// Takes the next event, or the news that some were lost; `None` when the router is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: no event is lost.
+    pub async fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
+        self.queue.next().await
+    }
+
+    /// How many events wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether no event waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Result<Event<'static>, Lagged>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.queue.poll_next(cx)
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topic = &self.registration.topic;
+        f.debug_struct("EventStream")
+            .field("topic", topic)
+            .field("waiting", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,229 @@
+//! Back-pressure: gates on senders, and the queues that close them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+/// What to do when a gate that was shut opens.
+pub(crate) trait OnOpen: Send + Sync {
+    fn gate_opened(&self);
+}
+
+/// Whether a sender may trigger. Every queue on its way that is too full holds the gate shut.
+pub(crate) struct Gate {
+    holders: AtomicUsize,
+    opened: Notify,
+    on_open: Mutex<Option<Weak<dyn OnOpen>>>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            holders: AtomicUsize::new(0),
+            opened: Notify::new(),
+            on_open: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.holders.load(Ordering::Acquire) == 0
+    }
+
+    pub(crate) fn shut(&self) {
+        self.holders.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn release(&self) {
+        if self.holders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.opened.notify_waiters();
+            let hook = self.on_open.lock().as_ref().and_then(Weak::upgrade);
+            if let Some(hook) = hook {
+                hook.gate_opened();
+            }
+        }
+    }
+
+    /// Completes at the next opening after this call.
+    pub(crate) fn opened(&self) -> Notified<'_> {
+        self.opened.notified()
+    }
+
+    pub(crate) fn set_on_open(&self, hook: Option<Weak<dyn OnOpen>>) {
+        *self.on_open.lock() = hook;
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("holders", &self.holders).finish()
+    }
+}
+
+/// How much a queue may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marks {
+    /// From here on the queue holds its senders' gates shut; it lets go at half of it.
+    pub(crate) count: usize,
+    /// The same in bytes.
+    pub(crate) bytes: usize,
+    /// How long it may stay full without one event taken before it lags.
+    pub(crate) patience: Duration,
+}
+
+/// The fill of one queue and whom it holds up. Lives under the queue's lock.
+#[derive(Debug)]
+pub(crate) struct Pressure {
+    marks: Marks,
+    count: usize,
+    bytes: usize,
+    held: Vec<Arc<Gate>>,
+    last_taken: Instant,
+    lagging: bool,
+    lagged: u64,
+}
+
+impl Pressure {
+    pub(crate) fn new(marks: Marks) -> Self {
+        Self {
+            marks,
+            count: 0,
+            bytes: 0,
+            held: Vec::new(),
+            last_taken: Instant::now(),
+            lagging: false,
+            lagged: 0,
+        }
+    }
+
+    /// Whether the queue takes an event; one that is lagging counts it as lost instead.
+    pub(crate) fn accepts(&mut self) -> bool {
+        if self.lagging {
+            self.lagged += 1;
+        }
+        !self.lagging
+    }
+
+    /// An event was put in. Shuts the gate when the queue is full now; true when it just became so.
+    pub(crate) fn put(&mut self, bytes: usize, gate: &Arc<Gate>) -> bool {
+        if self.count == 0 {
+            self.last_taken = Instant::now();
+        }
+        self.count += 1;
+        self.bytes += bytes;
+        if self.count < self.marks.count && self.bytes < self.marks.bytes {
+            return false;
+        }
+        if !self.held.iter().any(|held| Arc::ptr_eq(held, gate)) {
+            gate.shut();
+            self.held.push(Arc::clone(gate));
+        }
+        self.held.len() == 1
+    }
+
+    /// Events were taken out. Gives the gates to release once the queue's lock is free.
+    #[must_use]
+    pub(crate) fn took(&mut self, count: usize, bytes: usize) -> Vec<Arc<Gate>> {
+        self.count = self.count.saturating_sub(count);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.last_taken = Instant::now();
+        if self.count == 0 {
+            self.lagging = false;
+        }
+        if self.held.is_empty() || self.count > self.marks.count / 2 || self.bytes > self.marks.bytes / 2 {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.held)
+    }
+
+    /// The queue is gone: everything in it is.
+    #[must_use]
+    pub(crate) fn close(&mut self) -> Vec<Arc<Gate>> {
+        (self.count, self.bytes) = (0, 0);
+        std::mem::take(&mut self.held)
+    }
+
+    /// How many events were lost since the last call.
+    pub(crate) fn take_lagged(&mut self) -> u64 {
+        std::mem::take(&mut self.lagged)
+    }
+
+    /// Lets go of the gates when nothing was taken for too long; until it is drained the queue then loses events.
+    /// Otherwise tells when to ask again.
+    pub(crate) fn give_up(&mut self, now: Instant) -> GivenUp {
+        if self.held.is_empty() {
+            return GivenUp::NotFull;
+        }
+        let due = self.last_taken + self.marks.patience;
+        if now < due {
+            return GivenUp::NotYet(due);
+        }
+        self.lagging = true;
+        GivenUp::Lagging(std::mem::take(&mut self.held))
+    }
+}
+
+/// What came of asking a queue to give up.
+#[derive(Debug)]
+pub(crate) enum GivenUp {
+    /// It holds nobody up.
+    NotFull,
+    /// It may stay full until then.
+    NotYet(Instant),
+    /// It lags now; release these.
+    Lagging(Vec<Arc<Gate>>),
+}
+
+/// A queue that can hold up senders.
+pub(crate) trait Stallable: fmt::Debug + Send + Sync {
+    fn give_up(&self, now: Instant) -> GivenUp;
+}
+
+/// The queues of one router that are full at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Stalls {
+    full: Mutex<Vec<Weak<dyn Stallable>>>,
+}
+
+impl Stalls {
+    pub(crate) fn add(&self, queue: Weak<dyn Stallable>) {
+        self.full.lock().push(queue);
+    }
+
+    /// Makes the queues that were full for too long give up. Tells when to call again, if any is still full.
+    pub(crate) fn relieve(&self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut freed = Vec::new();
+        self.full.lock().retain(|queue| {
+            let Some(queue) = queue.upgrade() else { return false };
+            match queue.give_up(now) {
+                GivenUp::NotFull => false,
+                GivenUp::NotYet(due) => {
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                    true
+                }
+                GivenUp::Lagging(gates) => {
+                    tracing::warn!(
+                        ?queue,
+                        "a listener does not keep up; it loses events until it has caught up"
+                    );
+                    freed.extend(gates);
+                    false
+                }
+            }
+        });
+        freed.iter().for_each(|gate| gate.release());
+        next
+    }
+}
+
+/// Releases gates after a queue's lock was let go.
+pub(crate) fn release_all(gates: Vec<Arc<Gate>>) {
+    for gate in gates {
+        gate.release();
+    }
+}

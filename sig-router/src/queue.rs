@@ -1,0 +1,154 @@
+//! The bounded queue of a stream listener, or of a callback that hears events from links.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+use sig_core::Payload;
+
+use crate::event::{Event, Lagged};
+use crate::hub::EventRecord;
+use crate::outlet::{Item, Outlet};
+use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
+
+/// How much one listener may have waiting.
+pub(crate) const LISTENER_MARKS: Marks = Marks {
+    count: 1024,
+    bytes: 8 * 1024 * 1024,
+    patience: Duration::from_secs(5),
+};
+
+/// What a listener takes.
+pub(crate) type Delivery = Result<Event<'static>, Lagged>;
+
+/// The bounded queue of one listener.
+pub(crate) struct ListenerQueue {
+    state: Mutex<State>,
+    ready: AtomicWaker,
+    stalls: Arc<Stalls>,
+    me: Weak<Self>,
+}
+
+struct State {
+    entries: VecDeque<Entry>,
+    pressure: Pressure,
+    closed: bool,
+}
+
+struct Entry {
+    /// Events lost right before this one.
+    lagged: u64,
+    event: Event<'static>,
+    bytes: usize,
+}
+
+impl ListenerQueue {
+    pub(crate) fn new(marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            state: Mutex::new(State {
+                entries: VecDeque::new(),
+                pressure: Pressure::new(marks),
+                closed: false,
+            }),
+            ready: AtomicWaker::new(),
+            stalls,
+            me: me.clone(),
+        })
+    }
+
+    /// Takes the next delivery; `None` when the queue is empty.
+    fn pop(&self) -> Option<Delivery> {
+        let mut state = self.state.lock();
+        let Some(front) = state.entries.front_mut() else {
+            let lagged = state.pressure.take_lagged();
+            return (lagged > 0).then_some(Err(Lagged(lagged)));
+        };
+        if front.lagged > 0 {
+            return Some(Err(Lagged(std::mem::take(&mut front.lagged))));
+        }
+        let entry = state.entries.pop_front()?;
+        let released = state.pressure.took(1, entry.bytes);
+        drop(state);
+        release_all(released);
+        Some(Ok(entry.event))
+    }
+
+    /// Takes the next delivery without waiting; `Ready(None)` when the queue is closed and empty.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        if let Some(delivery) = self.pop() {
+            return Poll::Ready(Some(delivery));
+        }
+        self.ready.register(cx.waker());
+        match self.pop() {
+            Some(delivery) => Poll::Ready(Some(delivery)),
+            None if self.state.lock().closed => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Waits for the next delivery; `None` when the queue is closed and empty.
+    pub(crate) async fn next(&self) -> Option<Delivery> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Takes no more events. Those that wait can still be taken.
+    pub(crate) fn close(&self) {
+        let released = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            state.pressure.close()
+        };
+        release_all(released);
+        self.ready.wake();
+    }
+
+    /// How many events wait.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().entries.len()
+    }
+}
+
+impl Outlet for ListenerQueue {
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
+        let mut state = self.state.lock();
+        if state.closed || (!item.presence && !state.pressure.accepts()) {
+            return;
+        }
+        let lagged = state.pressure.take_lagged();
+        let bytes = item.payload.len();
+        // A payload that is a slice of a read buffer would keep all of it alive.
+        let payload = if item.frame.is_some() {
+            Payload::new(
+                item.payload.content_type(),
+                Bytes::copy_from_slice(item.payload.bytes()),
+            )
+        } else {
+            item.payload.clone()
+        };
+        let event = Event::packed(Arc::clone(event.id()), item.number, payload);
+        state.entries.push_back(Entry { lagged, event, bytes });
+        let turned_full = state.pressure.put(bytes, gate);
+        drop(state);
+        if turned_full {
+            self.stalls.add(self.me.clone());
+        }
+        self.ready.wake();
+    }
+}
+
+impl Stallable for ListenerQueue {
+    fn give_up(&self, now: Instant) -> GivenUp {
+        self.state.lock().pressure.give_up(now)
+    }
+}
+
+impl fmt::Debug for ListenerQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListenerQueue").field("waiting", &self.len()).finish()
+    }
+}

@@ -1,0 +1,231 @@
+//! The router inside one process.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use sig_core::{CodecError, RawJson, Reason, Topic};
+use tokio::runtime::Handle;
+
+use crate::error::{ListenError, RequestError};
+use crate::event::Event;
+use crate::hub::{Callback, Hub, SenderInfo};
+use crate::listener::{EventStream, Listener};
+use crate::queue::{LISTENER_MARKS, ListenerQueue};
+use crate::request::DEFAULT_TIMEOUT;
+use crate::sender::SenderBuilder;
+
+/// Dispatches events and requests inside one process. Cloning is cheap; clones are the same router.
+///
+/// ```
+/// use sig_router::{Event, Router};
+///
+/// let router = Router::new();
+/// // A listener may be there before its sender.
+/// let _listener = router.add_listener("timer/tic", |event: &Event<'_>| println!("{event:?}"))?;
+/// let timer = router
+///     .add_sender("timer")
+///     .event("tic")
+///     .request("period", |_| Ok(1.0))
+///     .connect()?;
+/// timer.signal("tic")?.try_trigger(&"now")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Triggering needs no runtime. Requests need tokio's, for their deadline.
+#[derive(Clone)]
+pub struct Router {
+    hub: Arc<Hub>,
+}
+
+impl Router {
+    /// A router without senders and listeners.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { hub: Hub::new(None) }
+    }
+
+    pub(crate) fn with_hub(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Begins to declare a sender.
+    pub fn add_sender(&self, name: impl AsRef<str>) -> SenderBuilder<&Self> {
+        SenderBuilder::new(self, name.as_ref())
+    }
+
+    /// Removes a sender of this program by name. False if there is none that is connected (P24).
+    #[must_use]
+    pub fn remove_sender(&self, name: impl AsRef<str>) -> bool {
+        self.hub
+            .remove_sender(name.as_ref(), None, None, Reason::Removed)
+            .is_ok()
+    }
+
+    /// Calls a function for every event of a topic, until the guard is dropped.
+    ///
+    /// Events of this router's own senders call it on the spot, on the thread that triggers; events from links call it
+    /// on a task of its own. A panic is caught and reported; the other listeners still get the event. From inside the
+    /// function everything is allowed: trigger, request, listen, unlisten. The sender need not exist yet (P9), and may
+    /// leave and return; an event that it does not declare is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError::Name`] when the topic breaks the rules.
+    #[track_caller]
+    pub fn add_listener<T>(
+        &self,
+        topic: T,
+        function: impl Fn(&Event<'_>) + Send + Sync + 'static,
+    ) -> Result<Listener, ListenError>
+    where
+        T: TryInto<Topic>,
+        ListenError: From<T::Error>,
+    {
+        let callback = Callback::new(Box::new(function), Location::caller());
+        Ok(Listener::new(&self.hub, topic.try_into()?, callback))
+    }
+
+    /// The events of a topic as a stream. Every event triggered from now on is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError::Name`] when the topic breaks the rules.
+    pub fn listen<T>(&self, topic: T) -> Result<EventStream, ListenError>
+    where
+        T: TryInto<Topic>,
+        ListenError: From<T::Error>,
+    {
+        let queue = ListenerQueue::new(LISTENER_MARKS, Arc::clone(self.hub.stalls()));
+        Ok(EventStream::new(&self.hub, topic.try_into()?, queue))
+    }
+
+    /// Asks a sender; await the result. The deadline is ten seconds unless set otherwise.
+    ///
+    /// ```
+    /// use sig_router::Router;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let router = Router::new();
+    /// let _adder = router
+    ///     .add_sender("adder")
+    ///     .request("add", |request| Ok(request.params::<(i64, i64)>().map(|(a, b)| a + b)?))
+    ///     .connect()?;
+    /// let sum: i64 = router.request("adder", "add", &(20, 22)).await?.parse()?;
+    /// assert_eq!(sum, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn request<P: Serialize + ?Sized>(
+        &self,
+        sender: impl Into<String>,
+        method: impl Into<String>,
+        params: &P,
+    ) -> PendingRequest<'_> {
+        let hub = Arc::clone(&self.hub);
+        let (sender, method) = (sender.into(), method.into());
+        PendingRequest::new(RawJson::new(params), move |params, timeout| {
+            async move { hub.request(&sender, &method, params, timeout).await }.boxed()
+        })
+    }
+
+    /// What is known of every sender, by name.
+    #[must_use]
+    pub fn senders(&self) -> Vec<SenderInfo> {
+        self.hub.senders()
+    }
+}
+
+impl Default for Router {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hub.fmt(f)
+    }
+}
+
+/// The topology: every sender, its events and who listens to them (P31).
+impl fmt::Display for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&*self.hub, f)
+    }
+}
+
+type Ask<'a> = Box<dyn FnOnce(RawJson, Duration) -> BoxFuture<'a, Result<RawJson, RequestError>> + Send + 'a>;
+
+/// A request that is sent when it is awaited.
+///
+/// Yields the response, or a [`RequestError`] at the deadline at the latest. Dropping it gives the request up.
+#[must_use = "a request is sent when it is awaited"]
+pub struct PendingRequest<'a> {
+    params: Result<RawJson, CodecError>,
+    timeout: Duration,
+    ask: Ask<'a>,
+}
+
+impl<'a> PendingRequest<'a> {
+    pub(crate) fn new(
+        params: Result<RawJson, CodecError>,
+        ask: impl FnOnce(RawJson, Duration) -> BoxFuture<'a, Result<RawJson, RequestError>> + Send + 'a,
+    ) -> Self {
+        Self {
+            params,
+            timeout: DEFAULT_TIMEOUT,
+            ask: Box::new(ask),
+        }
+    }
+
+    /// Sets the deadline, counted from when the request is awaited.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+}
+
+impl<'a> IntoFuture for PendingRequest<'a> {
+    type Output = Result<RawJson, RequestError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move {
+            let Self { params, timeout, ask } = self;
+            within(timeout, ask(params?, timeout)).await
+        }
+        .boxed()
+    }
+}
+
+impl fmt::Debug for PendingRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingRequest")
+            .field("params", &self.params)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// Bounds an answer by its deadline.
+pub(crate) async fn within(
+    timeout: Duration,
+    answer: impl Future<Output = Result<RawJson, RequestError>>,
+) -> Result<RawJson, RequestError> {
+    if Handle::try_current().is_err() {
+        return Err(RequestError::Refused(
+            "requests need a tokio runtime, for their deadline".to_owned(),
+        ));
+    }
+    let late = |_| Err(RequestError::TimedOut { after: timeout });
+    tokio::time::timeout(timeout, answer).await.unwrap_or_else(late)
+}

@@ -1,0 +1,178 @@
+//! Triggering events.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sig_core::{EventName, SenderName, Value};
+use tokio::runtime::Handle;
+
+use crate::error::TriggerError;
+use crate::hub::{EventRecord, Hub, NotNow};
+use crate::wait::wait_until;
+
+/// How long a trigger waits for a link, and half of how long for room.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One event of one sender, ready to be triggered. Cloning is cheap; get it once and keep it.
+///
+/// The three ways to trigger are tokio's of sending: [`trigger`](Self::trigger) waits for room,
+/// [`try_trigger`](Self::try_trigger) does not, [`blocking_trigger`](Self::blocking_trigger) parks the thread. All
+/// deliver in the same way: listeners behind a queue or a link get the event first, then the functions that listen are
+/// called on the spot, in pysig's order: router broadcast, sender broadcast, channel, specific (P3, P4).
+///
+/// Triggers of one sender from several threads each get their own number; functions called on the spot may then
+/// overtake each other, queues keep the order.
+#[derive(Debug, Clone)]
+pub struct Signal {
+    hub: Arc<Hub>,
+    event: Arc<EventRecord>,
+    generation: u64,
+}
+
+/// What a trigger waits for next.
+enum Pause {
+    Until(Instant),
+    Over(TriggerError),
+}
+
+impl Signal {
+    pub(crate) fn new(hub: Arc<Hub>, event: Arc<EventRecord>, generation: u64) -> Self {
+        Self { hub, event, generation }
+    }
+
+    /// The sender.
+    #[must_use]
+    pub fn sender(&self) -> &SenderName {
+        &self.event.sender.name
+    }
+
+    /// The event.
+    #[must_use]
+    pub fn name(&self) -> &EventName {
+        self.event.name()
+    }
+
+    /// Whether the event is a channel, which can be heard from all senders at once (P6).
+    #[must_use]
+    pub fn is_channel(&self) -> bool {
+        self.name().is_channel()
+    }
+
+    /// Triggers the event at once, or not at all. Needs no runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`TriggerError::Busy`] when a listener has no room, [`TriggerError::Offline`] when the sender is a remote one and
+    /// the link is down; nobody got the event then. Otherwise as [`trigger`](Self::trigger).
+    pub fn try_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
+        self.attempt(value).map_err(|not_now| match not_now {
+            NotNow::Shut if self.hub.is_offline(&self.event) => self.offline(),
+            NotNow::Shut => self.busy(),
+            NotNow::Failed(error) => error,
+        })
+    }
+
+    /// Triggers the event, waiting for room where listeners have none.
+    ///
+    /// A listener that takes nothing for five seconds while its queue is full is not waited for any longer: it loses
+    /// events, which it is told, until it has caught up.
+    ///
+    /// # Errors
+    ///
+    /// - [`TriggerError::SenderGone`] when the sender was removed;
+    /// - [`TriggerError::Offline`] when the sender is a remote one and there was no link for five seconds;
+    /// - [`TriggerError::Pack`] when the value cannot be packed and somebody needs it so;
+    /// - [`TriggerError::TooDeep`] when listeners trigger each other in a circle;
+    /// - [`TriggerError::NoRuntime`] when it would have to wait outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: an event that was not triggered yet is not triggered. There is no half way.
+    pub async fn trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
+        match self.attempt(value) {
+            Ok(()) => Ok(()),
+            Err(NotNow::Failed(error)) => Err(error),
+            Err(NotNow::Shut) if Handle::try_current().is_err() => Err(TriggerError::NoRuntime),
+            Err(NotNow::Shut) => {
+                let began = Instant::now();
+                loop {
+                    let opened = self.event.sender.gate.opened();
+                    match self.attempt(value) {
+                        Ok(()) => return Ok(()),
+                        Err(NotNow::Failed(error)) => return Err(error),
+                        Err(NotNow::Shut) => {}
+                    }
+                    match self.pause(began) {
+                        Pause::Over(error) => return Err(error),
+                        // Whether it opened or the time is up: look again.
+                        Pause::Until(due) => drop(tokio::time::timeout_at(due.into(), opened).await),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Triggers the event, parking the thread where listeners have no room. Needs no runtime, and does not panic inside
+    /// one; there it keeps a worker thread busy.
+    ///
+    /// # Errors
+    ///
+    /// As [`trigger`](Self::trigger).
+    pub fn blocking_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
+        let began = Instant::now();
+        loop {
+            let opened = self.event.sender.gate.opened();
+            match self.attempt(value) {
+                Ok(()) => return Ok(()),
+                Err(NotNow::Failed(error)) => return Err(error),
+                Err(NotNow::Shut) => {}
+            }
+            match self.pause(began) {
+                Pause::Over(error) => return Err(error),
+                Pause::Until(due) => drop(wait_until(opened, due)),
+            }
+        }
+    }
+
+    fn attempt<V: Value>(&self, value: &V) -> Result<(), NotNow> {
+        self.hub.trigger(&self.event, self.generation, value)
+    }
+
+    /// Lets go of queues that were full for too long; tells until when to wait, or that it is over.
+    fn pause(&self, began: Instant) -> Pause {
+        let now = Instant::now();
+        let waited = now.duration_since(began);
+        if self.hub.is_offline(&self.event) {
+            if waited >= PATIENCE {
+                self.hub.count_lost(&self.event);
+                return Pause::Over(self.offline());
+            }
+            return Pause::Until(began + PATIENCE);
+        }
+        // Twice: the router at the other end of a link has its own patience with its listeners.
+        if waited >= 2 * PATIENCE {
+            return Pause::Over(self.busy());
+        }
+        let over = began + 2 * PATIENCE;
+        Pause::Until(self.hub.stalls().relieve(now).map_or(over, |due| due.min(over)))
+    }
+
+    fn busy(&self) -> TriggerError {
+        TriggerError::Busy {
+            sender: self.sender().to_string(),
+            event: self.name().to_string(),
+        }
+    }
+
+    fn offline(&self) -> TriggerError {
+        TriggerError::Offline {
+            sender: self.sender().to_string(),
+        }
+    }
+}
+
+/// Makes sure that a trigger can be spawned.
+fn _is_send(signal: &Signal) -> impl Future + Send + '_ {
+    signal.trigger(&0)
+}
