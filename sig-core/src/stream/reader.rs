@@ -1,0 +1,161 @@
+//! The way in: from a byte stream to batches.
+
+use std::io;
+use std::mem;
+
+use bytes::BytesMut;
+use sig_wire::{FrameError, Kind, Split};
+use tokio::io::AsyncRead;
+
+use super::inbox::Inbox;
+use super::link::Wire;
+use crate::batch::Batch;
+use crate::carrier::Carrier;
+use crate::client::{Client, Encoding};
+use crate::codec::{DocumentError, Documents};
+use crate::error::{CarrierError, CodecError};
+
+/// Reads until the stream ends, and hands over what came. `Ok` when it ended between two messages.
+pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
+    carrier: &C,
+    client: &Client,
+    incoming: &mut R,
+    wire: Wire,
+    head: BytesMut,
+) -> Result<(), CarrierError> {
+    let mut inbox = Inbox::new(head);
+    let mut splitter = Splitter::new(wire, client.max_frame());
+    loop {
+        // The limit is asked for each time: a hello in one batch raises it for the next.
+        while let Some(mut batch) = splitter.split(&mut inbox.bytes, client.max_frame())? {
+            carrier.handle_rx(client, &mut batch).await?;
+            tokio::task::consume_budget().await;
+        }
+        if inbox.fill(incoming).await? == 0 {
+            return match splitter.is_idle() && inbox.bytes.is_empty() {
+                true => Ok(()),
+                false => {
+                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer left in the middle of a message").into())
+                }
+            };
+        }
+    }
+}
+
+/// Takes whole messages off the front of a receive buffer.
+#[derive(Debug)]
+pub(super) enum Splitter {
+    Sig1,
+    Packed,
+    Pysig(Documents),
+}
+
+impl Splitter {
+    pub(super) fn new(wire: Wire, max_frame: usize) -> Self {
+        match wire {
+            Wire::Sig1 => Self::Sig1,
+            Wire::Packed => Self::Packed,
+            Wire::Pysig => Self::Pysig(Documents::new(max_frame)),
+        }
+    }
+
+    /// All messages that are whole; `None` when there is none.
+    ///
+    /// What came before something malformed is delivered; the error comes with the next call. A batch of packed
+    /// messages may be empty: the peer then sent nothing but a sign of life.
+    pub(super) fn split(&mut self, bytes: &mut BytesMut, max_frame: usize) -> Result<Option<Batch>, CodecError> {
+        match self {
+            Self::Sig1 => Ok(whole_frames(bytes, max_frame, |_| true)?.map(Batch::from_stream)),
+            Self::Packed => Ok(whole_frames(bytes, max_frame, is_packed)?.map(packed_batch)),
+            Self::Pysig(documents) => {
+                documents.push(bytes);
+                bytes.clear();
+                document_batch(documents)
+            }
+        }
+    }
+
+    /// Whether nothing is held here.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Sig1 | Self::Packed => true,
+            Self::Pysig(documents) => documents.is_idle(),
+        }
+    }
+}
+
+/// Splits the run of whole frames off the front.
+fn whole_frames(
+    bytes: &mut BytesMut,
+    max_frame: usize,
+    allowed: fn(Kind) -> bool,
+) -> Result<Option<BytesMut>, CodecError> {
+    let limit = u32::try_from(max_frame).unwrap_or(u32::MAX);
+    let mut whole = 0;
+    let ended = loop {
+        match sig_wire::split(bytes.get(whole..).unwrap_or_default(), limit) {
+            Ok(Split::Frame(frame)) if allowed(frame.kind) => whole += frame.size(),
+            Ok(Split::Frame(frame)) => break Err(not_packed(frame.kind)),
+            Ok(Split::Need(_)) => break Ok(()),
+            Err(error) => break Err(malformed(error)),
+        }
+    };
+    match whole {
+        0 => ended.map(|()| None),
+        // The usual case: nothing is left over, and nobody has to share the buffer.
+        _ if whole == bytes.len() => Ok(Some(mem::take(bytes))),
+        _ => Ok(Some(bytes.split_to(whole))),
+    }
+}
+
+fn is_packed(kind: Kind) -> bool {
+    matches!(kind, Kind::Packed | Kind::Heartbeat | Kind::Ignorable(_))
+}
+
+/// The messages of a run of whole frames.
+fn packed_batch(run: BytesMut) -> Batch {
+    let run = run.freeze();
+    let mut batch = Batch::of_frames(Encoding::Packed);
+    let mut at = 0;
+    while let Ok(Split::Frame(frame)) = sig_wire::split(run.get(at..).unwrap_or_default(), u32::MAX) {
+        if frame.kind == Kind::Packed {
+            batch.push_frame(run.slice_ref(frame.body));
+        }
+        at += frame.size();
+    }
+    batch
+}
+
+/// The documents that are whole.
+fn document_batch(documents: &mut Documents) -> Result<Option<Batch>, CodecError> {
+    let mut batch = Batch::of_frames(Encoding::Packed);
+    loop {
+        match documents.next() {
+            Ok(Some(document)) => batch.push_frame(document),
+            Ok(None) if batch.is_empty() => return Ok(None),
+            Err(error) if batch.is_empty() => return Err(not_json(error)),
+            Ok(None) | Err(_) => return Ok(Some(batch)),
+        }
+    }
+}
+
+fn malformed(error: FrameError) -> CodecError {
+    match error {
+        FrameError::TooLarge { size, limit } => CodecError::TooLarge {
+            size: usize::try_from(size).unwrap_or(usize::MAX),
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        },
+        other => CodecError::Frame(other.to_string()),
+    }
+}
+
+fn not_packed(kind: Kind) -> CodecError {
+    CodecError::Frame(format!(
+        "a frame of kind {:#04x} on a link whose messages all go through a codec (kind 0x05)",
+        kind.to_byte()
+    ))
+}
+
+fn not_json(error: DocumentError) -> CodecError {
+    CodecError::Shape(error.to_string())
+}
