@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod lines;
 mod peer;
 
 use std::io::Write as _;

@@ -1,27 +1,23 @@
 //! One pysig process and what it said so far.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+
+use super::lines::{Lines, read};
 
 /// Longer than pysig's own wait of ten seconds for a reply.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Longer than several rounds of pysig's reconnect, which sleeps five seconds.
 const EVENT_WITHIN: Duration = Duration::from_secs(30);
-/// Lines kept for tests to look at. A test that lets more pile up is told so, instead of the machine's memory.
-const MAX_EVENTS: usize = 1_000_000;
-const MAX_STDERR_LINES: usize = 200;
 
 /// A process that runs a real pysig router, see [`Pysig::spawn`](super::Pysig::spawn).
 ///
@@ -273,117 +269,4 @@ impl Pending {
             }
         }
     }
-}
-
-/// What the process said, shared by its readers and whoever waits.
-#[derive(Debug, Default)]
-struct Lines {
-    said: Mutex<Said>,
-    changed: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Said {
-    answers: HashMap<u64, Value>,
-    events: VecDeque<Value>,
-    stderr: VecDeque<String>,
-    /// How many of stdout and stderr came to their end; both, so that a last traceback is not missed.
-    ended: u8,
-}
-
-impl Lines {
-    fn said_so_far(&self) -> MutexGuard<'_, Said> {
-        // A test that panicked with the lock held is reported by itself; the lines are still whole.
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn wait<T>(&self, within: Duration, what: &str, mut take: impl FnMut(&mut Said) -> Option<T>) -> T {
-        let found = timeout(within, async {
-            loop {
-                let changed = self.changed.notified();
-                {
-                    let mut said = self.said_so_far();
-                    if let Some(found) = take(&mut said) {
-                        return Some(found);
-                    }
-                    if said.ended == 2 {
-                        return None;
-                    }
-                }
-                changed.await;
-            }
-        });
-        let why = match found.await {
-            Ok(Some(found)) => return found,
-            Ok(None) => "its process ended".to_owned(),
-            Err(_) => format!("nothing for {within:?}"),
-        };
-        let said = self.said_so_far();
-        let latest: Vec<_> = said
-            .events
-            .iter()
-            .rev()
-            .take(20)
-            .rev()
-            .map(ToString::to_string)
-            .collect();
-        panic!(
-            "pysig: waiting for {what}: {why}\nlines not taken: {}\n{}\nstderr:\n{}",
-            said.events.len(),
-            latest.join("\n"),
-            said.stderr()
-        );
-    }
-
-    fn said(&self, line: Option<&str>) {
-        let mut said = self.said_so_far();
-        match line.map(serde_json::from_str::<Value>) {
-            None => said.ended += 1,
-            Some(Ok(line)) => match line["cmd_id"].as_u64() {
-                Some(id) => drop(said.answers.insert(id, line)),
-                None if said.events.len() < MAX_EVENTS => said.events.push_back(line),
-                None => said.complain(&format!("lost, since {MAX_EVENTS} lines were not taken: {line}")),
-            },
-            // Python's print from somewhere else: nothing to act on, but worth seeing when something fails.
-            Some(Err(_)) => said.complain(line.unwrap_or_default()),
-        }
-        drop(said);
-        self.changed.notify_waiters();
-    }
-
-    fn complained(&self, line: Option<&str>) {
-        let mut said = self.said_so_far();
-        match line {
-            Some(line) => said.complain(line),
-            None => said.ended += 1,
-        }
-        drop(said);
-        self.changed.notify_waiters();
-    }
-}
-
-impl Said {
-    fn take_event(&mut self, mut wanted: impl FnMut(&Value) -> bool) -> Option<Value> {
-        let at = self.events.iter().position(&mut wanted)?;
-        self.events.remove(at)
-    }
-
-    fn complain(&mut self, line: &str) {
-        if self.stderr.len() == MAX_STDERR_LINES {
-            self.stderr.pop_front();
-        }
-        self.stderr.push_back(line.to_owned());
-    }
-
-    fn stderr(&self) -> String {
-        self.stderr.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
-    }
-}
-
-async fn read(from: impl AsyncRead + Unpin, to: Arc<Lines>, report: fn(&Lines, Option<&str>)) {
-    let mut lines = BufReader::new(from).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        report(&to, Some(&line));
-    }
-    report(&to, None);
 }
