@@ -177,13 +177,14 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("pysig")
 }
 
-/// In the target directory, wherever that is: a test program lies in it, and cargo marks its root.
+/// In the target directory, wherever that is: a test program lies in its `PROFILE/deps`.
 fn kept_in() -> PathBuf {
     if let Some(dir) = std::env::var_os("SIG_PYSIG_DIR") {
         return dir.into();
     }
     let program = std::env::current_exe().unwrap_or_default();
-    let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
+    let deps = program.ancestors().find(|dir| dir.ends_with("deps"));
+    let target = deps.and_then(Path::parent).and_then(Path::parent);
     target
         .map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
