@@ -1,0 +1,17 @@
+//! The session layer without its sockets: what two routers agree on, who waits for what, and what goes out when.
+//!
+//! Pure state machines: time comes in as an [`Instant`](std::time::Instant), randomness as an argument, bytes and
+//! decisions come out.
+
+mod backoff;
+mod credit;
+mod heartbeat;
+mod replies;
+
+pub(crate) mod methods;
+
+pub(crate) use backoff::Backoff;
+pub use backoff::Reconnect;
+pub(crate) use credit::{Credit, Window};
+pub(crate) use heartbeat::{Heartbeat, Pulse};
+pub(crate) use replies::Replies;
