@@ -1,6 +1,10 @@
 //! A router's end that records what a carrier reports, for the tests of this crate and of the carriers.
 
 #![allow(dead_code, reason = "each test crate uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a broken assumption of a test is a panic with a line number"
+)]
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -43,6 +47,15 @@ impl Log {
     fn push(&self, seen: Seen) {
         self.seen.lock().unwrap().push_back(seen);
         self.changed.notify_one();
+    }
+
+    async fn next(&self) -> Seen {
+        loop {
+            if let Some(seen) = self.seen.lock().unwrap().pop_front() {
+                return seen;
+            }
+            within("a report of the carrier", self.changed.notified()).await;
+        }
     }
 }
 
@@ -165,14 +178,23 @@ impl<C: Carrier> Side<C> {
         self.log.refusing.store(true, Ordering::Relaxed);
     }
 
+    /// Runs a dialler again and again until it has a link.
+    pub(crate) async fn reconnected(&mut self) -> (ClientId, PeerInfo) {
+        loop {
+            self.run();
+            tokio::select! {
+                seen = self.log.next() => match seen {
+                    Seen::Connected(id, peer) => return (id, peer),
+                    other => panic!("expected a client, got {other:?}"),
+                },
+                Some(ended) = self.runs.join_next() => assert!(ended.unwrap().is_err(), "a run without a link is an error"),
+            }
+        }
+    }
+
     /// The next thing that the carrier reported.
     pub(crate) async fn next(&self) -> Seen {
-        loop {
-            if let Some(seen) = self.log.seen.lock().unwrap().pop_front() {
-                return seen;
-            }
-            within("a report of the carrier", self.log.changed.notified()).await;
-        }
+        self.log.next().await
     }
 
     /// Whether nothing has been reported that was not taken.
