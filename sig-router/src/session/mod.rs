@@ -6,12 +6,21 @@
 mod backoff;
 mod credit;
 mod heartbeat;
+mod hello;
+mod pacer;
+mod parse;
 mod replies;
+mod secret;
 
 pub(crate) mod methods;
+pub(crate) mod params;
 
 pub(crate) use backoff::Backoff;
 pub use backoff::Reconnect;
 pub(crate) use credit::{Credit, Window};
 pub(crate) use heartbeat::{Heartbeat, Pulse};
+pub(crate) use hello::{Goodbye, Hello, Offer, Refuse, Retry, Welcome, code, negotiate};
+pub(crate) use pacer::{Next, Pacer, TooLarge};
+pub(crate) use parse::{ParamsError, read_params, read_response};
 pub(crate) use replies::Replies;
+pub(crate) use secret::Secret;

@@ -1,0 +1,194 @@
+use super::*;
+
+const GAP: Duration = Duration::from_millis(10);
+
+fn pacer() -> Pacer {
+    Pacer::new(Pacing {
+        gap: GAP,
+        max_message: 64,
+    })
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn send(text: &'static str) -> Next {
+    Next::Send(Bytes::from_static(text.as_bytes()))
+}
+
+/// What `next` sends, as text.
+#[track_caller]
+fn sent(pacer: &mut Pacer, now: Instant) -> String {
+    match pacer.next(now) {
+        Next::Send(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn nothing_follows_a_call_until_its_answer() {
+    let now = Instant::now();
+    let mut pacer = pacer();
+    assert_eq!(pacer.next(now), Next::Idle);
+    pacer.call(1, "first".into(), None).unwrap();
+    pacer.call(2, "second".into(), None).unwrap();
+    assert_eq!(pacer.next(now), send("first"));
+    pacer.reply("reply".into()).unwrap();
+    assert_eq!(pacer.next(now), Next::Wait(now + PATIENCE));
+    pacer.answered(2);
+    pacer.answered(77);
+    assert_eq!(pacer.next(now), Next::Wait(now + PATIENCE), "answers to nothing");
+    pacer.answered(1);
+    assert_eq!(pacer.next(now), send("reply"));
+    assert_eq!((pacer.len(), pacer.byte_len()), (1, 6));
+}
+
+#[test]
+fn a_gap_follows_a_reply() {
+    let now = Instant::now();
+    let mut pacer = pacer();
+    pacer.reply("reply".into()).unwrap();
+    assert_eq!(pacer.next(now), send("reply"));
+    assert_eq!(pacer.next(now), Next::Idle);
+    pacer.call(1, "call".into(), None).unwrap();
+    assert_eq!(pacer.next(now), Next::Wait(now + GAP));
+    pacer.answered(1);
+    assert_eq!(
+        pacer.next(now),
+        Next::Wait(now + GAP),
+        "no answer can prove that a reply was read"
+    );
+    assert_eq!(pacer.next(now + GAP), send("call"));
+}
+
+#[test]
+fn replies_go_first_but_not_for_ever() {
+    let mut now = Instant::now();
+    let mut pacer = pacer();
+    pacer.call(1, "call".into(), None).unwrap();
+    for _ in 0..20 {
+        pacer.reply("reply".into()).unwrap();
+    }
+    let mut order = Vec::new();
+    while pacer.len() > 0 {
+        order.push(sent(&mut pacer, now));
+        pacer.answered(1);
+        now += GAP;
+    }
+    assert_eq!(order.iter().position(|text| text == "call"), Some(BURST));
+    assert_eq!(order.len(), 21);
+}
+
+#[test]
+fn p46_an_unanswered_call_is_given_up_and_the_peer_is_probed() {
+    let now = Instant::now();
+    let mut pacer = pacer();
+    pacer.call(1, "stuck".into(), None).unwrap();
+    assert_eq!(pacer.next(now), send("stuck"));
+    assert_eq!(pacer.next(now + millis(9_999)), Next::Wait(now + PATIENCE));
+    assert_eq!(pacer.next(now + PATIENCE), Next::GaveUp(1));
+    assert_eq!(pacer.next(now + PATIENCE), Next::Idle, "no work, no probe");
+    assert_eq!((pacer.len(), pacer.byte_len()), (0, 0));
+
+    pacer.reply("reply".into()).unwrap();
+    let asked = now + millis(12_000);
+    assert_eq!(
+        sent(&mut pacer, asked),
+        r#"{"id": 9007199254740991, "method": "get_version"}"#
+    );
+    assert_eq!(pacer.next(asked), Next::Wait(asked + PATIENCE));
+    pacer.answered(1);
+    assert_eq!(
+        pacer.next(asked),
+        Next::Wait(asked + PATIENCE),
+        "late; says nothing about the probe"
+    );
+    assert_eq!(
+        sent(&mut pacer, asked + PATIENCE),
+        r#"{"id": 9007199254740990, "method": "get_version"}"#
+    );
+    pacer.answered(FIRST_PROBE);
+    assert!(matches!(pacer.next(asked + PATIENCE), Next::Wait(_)), "an older probe");
+    pacer.answered(FIRST_PROBE - 1);
+    assert_eq!(pacer.next(asked + PATIENCE), send("reply"));
+}
+
+#[test]
+fn a_late_answer_makes_a_probe_needless() {
+    let now = Instant::now();
+    let mut pacer = pacer();
+    pacer.call(1, "slow".into(), Some(now + PATIENCE * 3)).unwrap();
+    pacer.call(2, "next".into(), None).unwrap();
+    assert_eq!(pacer.next(now), send("slow"));
+    assert_eq!(pacer.next(now + PATIENCE), Next::GaveUp(1));
+    assert!(!pacer.answered_not_ready(1, now + PATIENCE), "given up already");
+    assert_eq!(pacer.next(now + PATIENCE), send("next"));
+}
+
+#[test]
+fn p68_a_listener_that_is_not_known_yet_is_tried_again() {
+    let now = Instant::now();
+    let mut pacer = pacer();
+    pacer.call(1, "event".into(), Some(now + millis(25))).unwrap();
+    pacer.call(2, "other".into(), None).unwrap();
+    assert_eq!(pacer.next(now), send("event"));
+    assert!(pacer.answered_not_ready(1, now));
+    assert_eq!(
+        pacer.next(now),
+        Next::Wait(now + RETRY_PAUSE),
+        "the others do not overtake it"
+    );
+    pacer.reply("reply".into()).unwrap();
+    assert_eq!(pacer.next(now), send("reply"), "replies do");
+    assert_eq!(pacer.next(now + millis(10)), send("event"));
+    assert_eq!((pacer.len(), pacer.byte_len()), (2, 10));
+    assert!(pacer.answered_not_ready(1, now + millis(15)));
+    assert_eq!(pacer.next(now + millis(25)), send("event"));
+    assert!(!pacer.answered_not_ready(1, now + millis(25)), "its time is over");
+    assert_eq!(pacer.next(now + millis(25)), send("other"));
+    assert!(
+        !pacer.answered_not_ready(2, now + millis(25)),
+        "never to be tried again"
+    );
+    assert_eq!((pacer.len(), pacer.byte_len()), (0, 0));
+}
+
+#[test]
+fn a_dropped_call_does_not_go_out_and_one_under_way_keeps_its_place() {
+    let now = Instant::now();
+    let mut pacer = pacer();
+    pacer.call(1, "under way".into(), Some(now + PATIENCE)).unwrap();
+    pacer.call(2, "waiting".into(), None).unwrap();
+    assert_eq!(pacer.next(now), send("under way"));
+    assert!(pacer.drop_call(2));
+    assert!(!pacer.drop_call(2));
+    assert!(!pacer.drop_call(1));
+    assert_eq!((pacer.len(), pacer.byte_len()), (1, 9));
+    pacer.call(3, "last".into(), None).unwrap();
+    assert_eq!(pacer.next(now), Next::Wait(now + PATIENCE));
+    assert!(!pacer.answered_not_ready(1, now), "not repeated");
+    assert_eq!(pacer.next(now), send("last"));
+
+    assert!(!pacer.drop_call(3));
+    pacer.reply("reply".into()).unwrap();
+    assert_eq!(
+        sent(&mut pacer, now + PATIENCE)[..5],
+        *"{\"id\"",
+        "nobody is told, the peer is probed"
+    );
+}
+
+#[test]
+fn what_the_peer_cannot_receive_is_refused() {
+    let mut pacer = pacer();
+    let error = pacer.call(1, vec![b' '; 65].into(), None).unwrap_err();
+    assert_eq!(error, TooLarge { size: 65, limit: 64 });
+    assert_eq!(
+        error.to_string(),
+        "a message of 65 bytes is over the 64 bytes that a pysig peer can receive; send less, or in pieces"
+    );
+    assert_eq!(pacer.reply(vec![b' '; 65].into()), Err(error));
+    assert_eq!(pacer.reply(vec![b' '; 64].into()), Ok(()));
+    assert_eq!((pacer.len(), pacer.byte_len()), (1, 64));
+}
