@@ -10,6 +10,7 @@ use sig_core::Topic;
 
 use crate::event::{Event, Lagged};
 use crate::hub::{Callback, Hub, ListenerKey, Target};
+use crate::outlet::Outlet as _;
 use crate::queue::ListenerQueue;
 
 /// A registration at a hub that ends when it is dropped.

@@ -1,35 +1,109 @@
 //! Where events go that are not delivered on the spot.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
-use sig_core::Payload;
+use bytes::Bytes;
+use sig_core::{ContentType, Payload};
 
 use crate::hub::EventRecord;
 use crate::pressure::Gate;
 
 /// An event on its way out, packed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Item<'a> {
     /// Counts per sender generation and event.
     pub(crate) number: u64,
-    pub(crate) payload: &'a Payload,
-    /// The whole sig/1 frame, when the event arrived as one.
-    pub(crate) frame: Option<&'a [u8]>,
-    /// Its extensions.
+    /// Its extensions, but for the content type.
     pub(crate) ext: &'a [u8],
     /// Presence is never lost to a policy.
     pub(crate) presence: bool,
+    content_type: ContentType,
+    bytes: &'a [u8],
+    /// The whole sig/1 frame, when the event arrived as one.
+    frame: Option<&'a [u8]>,
+    /// The data as its own piece of memory, made when the first needs it.
+    payload: OnceCell<Payload>,
+}
+
+impl<'a> Item<'a> {
+    /// An event whose data is a payload.
+    pub(crate) fn new(number: u64, payload: &'a Payload) -> Self {
+        Self {
+            number,
+            ext: &[],
+            presence: false,
+            content_type: payload.content_type(),
+            bytes: payload.bytes(),
+            frame: None,
+            payload: OnceCell::from(payload.clone()),
+        }
+    }
+
+    /// An event that arrived as a sig/1 frame, in a read buffer.
+    pub(crate) fn from_frame(number: u64, frame: &'a [u8], content_type: ContentType, bytes: &'a [u8]) -> Self {
+        Self {
+            number,
+            ext: &[],
+            presence: false,
+            content_type,
+            bytes,
+            frame: Some(frame),
+            payload: OnceCell::new(),
+        }
+    }
+
+    /// The event with these extensions.
+    pub(crate) fn with_ext(self, ext: &'a [u8]) -> Self {
+        Self { ext, ..self }
+    }
+
+    /// The event, never to be lost to a policy.
+    pub(crate) fn as_presence(self, presence: bool) -> Self {
+        Self { presence, ..self }
+    }
+
+    /// The data, to be kept. What lies in a read buffer is copied, once: a slice would keep all of the buffer alive.
+    pub(crate) fn payload(&self) -> &Payload {
+        self.payload
+            .get_or_init(|| Payload::new(self.content_type, Bytes::copy_from_slice(self.bytes)))
+    }
+
+    pub(crate) fn content_type(&self) -> ContentType {
+        self.content_type
+    }
+
+    /// The data, to be copied.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How many bytes of credit the event costs: the same on both ends of a link, whatever the encoding.
+    pub(crate) fn credit(&self) -> usize {
+        sig_wire::event::HEAD_LEN + self.bytes.len()
+    }
+
+    /// The whole sig/1 frame, length and all, if the event arrived as one.
+    pub(crate) fn frame(&self) -> Option<&'a [u8]> {
+        self.frame
+    }
 }
 
 /// A bounded queue behind which a stream, a callback's task or a client takes events.
 pub(crate) trait Outlet: fmt::Debug + Send + Sync {
     /// Takes an event or counts it as lost; never waits. When it is full from now on, it shuts the sender's gate.
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>);
+
+    /// Ends whatever takes from it.
+    fn close(&self);
 }
 
 /// The way from a sender of this router to another router.
 pub(crate) trait Uplink: Outlet {
     /// Whether there is no link at the moment.
     fn is_offline(&self) -> bool;
+
+    /// Most bytes that the data of one event may have.
+    fn max_payload(&self) -> usize;
 }

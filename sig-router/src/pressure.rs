@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// What to do when a gate that was shut opens.
-pub(crate) trait OnOpen: Send + Sync {
+/// Hears when a gate shuts and opens. Called under a queue's lock: be quick, and take no queue's.
+pub(crate) trait GateWatch: Send + Sync {
+    fn gate_shut(&self) {}
     fn gate_opened(&self);
 }
 
@@ -18,7 +19,7 @@ pub(crate) trait OnOpen: Send + Sync {
 pub(crate) struct Gate {
     holders: AtomicUsize,
     opened: Notify,
-    on_open: Mutex<Option<Weak<dyn OnOpen>>>,
+    watch: Mutex<Option<Weak<dyn GateWatch>>>,
 }
 
 impl Gate {
@@ -26,7 +27,7 @@ impl Gate {
         Self {
             holders: AtomicUsize::new(0),
             opened: Notify::new(),
-            on_open: Mutex::new(None),
+            watch: Mutex::new(None),
         }
     }
 
@@ -35,17 +36,24 @@ impl Gate {
     }
 
     pub(crate) fn shut(&self) {
-        self.holders.fetch_add(1, Ordering::AcqRel);
+        if self.holders.fetch_add(1, Ordering::AcqRel) == 0 {
+            if let Some(watch) = self.watcher() {
+                watch.gate_shut();
+            }
+        }
     }
 
     pub(crate) fn release(&self) {
         if self.holders.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.opened.notify_waiters();
-            let hook = self.on_open.lock().as_ref().and_then(Weak::upgrade);
-            if let Some(hook) = hook {
-                hook.gate_opened();
+            if let Some(watch) = self.watcher() {
+                watch.gate_opened();
             }
         }
+    }
+
+    fn watcher(&self) -> Option<Arc<dyn GateWatch>> {
+        self.watch.lock().as_ref().and_then(Weak::upgrade)
     }
 
     /// Completes at the next opening after this call.
@@ -53,8 +61,8 @@ impl Gate {
         self.opened.notified()
     }
 
-    pub(crate) fn set_on_open(&self, hook: Option<Weak<dyn OnOpen>>) {
-        *self.on_open.lock() = hook;
+    pub(crate) fn set_watch(&self, watch: Option<Weak<dyn GateWatch>>) {
+        *self.watch.lock() = watch;
     }
 }
 

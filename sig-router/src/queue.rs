@@ -6,10 +6,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
-use sig_core::Payload;
 
 use crate::event::{Event, Lagged};
 use crate::hub::EventRecord;
@@ -96,8 +94,15 @@ impl ListenerQueue {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// How many events wait.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().entries.len()
+    }
+}
+
+impl Outlet for ListenerQueue {
     /// Takes no more events. Those that wait can still be taken.
-    pub(crate) fn close(&self) {
+    fn close(&self) {
         let released = {
             let mut state = self.state.lock();
             state.closed = true;
@@ -107,30 +112,14 @@ impl ListenerQueue {
         self.ready.wake();
     }
 
-    /// How many events wait.
-    pub(crate) fn len(&self) -> usize {
-        self.state.lock().entries.len()
-    }
-}
-
-impl Outlet for ListenerQueue {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         let mut state = self.state.lock();
         if state.closed || (!item.presence && !state.pressure.accepts()) {
             return;
         }
         let lagged = state.pressure.take_lagged();
-        let bytes = item.payload.len();
-        // A payload that is a slice of a read buffer would keep all of it alive.
-        let payload = if item.frame.is_some() {
-            Payload::new(
-                item.payload.content_type(),
-                Bytes::copy_from_slice(item.payload.bytes()),
-            )
-        } else {
-            item.payload.clone()
-        };
-        let event = Event::packed(Arc::clone(event.id()), item.number, payload);
+        let bytes = item.bytes().len();
+        let event = Event::packed(Arc::clone(event.id()), item.number, item.payload().clone());
         state.entries.push_back(Entry { lagged, event, bytes });
         let turned_full = state.pressure.put(bytes, gate);
         drop(state);

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{ListenError, RequestError};
 use crate::event::Event;
-use crate::hub::{Callback, Hub, SenderInfo};
+use crate::hub::{Callback, Hub, Owner, SenderInfo};
 use crate::listener::{EventStream, Listener};
 use crate::queue::{LISTENER_MARKS, ListenerQueue};
 use crate::request::DEFAULT_TIMEOUT;
@@ -67,7 +67,7 @@ impl Router {
     #[must_use]
     pub fn remove_sender(&self, name: impl AsRef<str>) -> bool {
         self.hub
-            .remove_sender(name.as_ref(), None, None, Reason::Removed)
+            .remove_sender(name.as_ref(), Some(Owner::Local), None, Reason::Removed)
             .is_ok()
     }
 
@@ -91,8 +91,17 @@ impl Router {
         T: TryInto<Topic>,
         ListenError: From<T::Error>,
     {
-        let callback = Callback::new(Box::new(function), Location::caller());
-        Ok(Listener::new(&self.hub, topic.try_into()?, callback))
+        Ok(self.add_listener_at(topic.try_into()?, Box::new(function), Location::caller()))
+    }
+
+    /// As [`add_listener`](Self::add_listener), for one that was asked for at this place.
+    pub(crate) fn add_listener_at(
+        &self,
+        topic: Topic,
+        function: Box<dyn Fn(&Event<'_>) + Send + Sync>,
+        place: &'static Location<'static>,
+    ) -> Listener {
+        Listener::new(&self.hub, topic, Callback::new(function, place))
     }
 
     /// The events of a topic as a stream. Every event triggered from now on is in it.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use sig_core::{Payload, Value};
+use sig_core::{CodecError, Payload, Value};
 
 use super::Hub;
 use super::record::{EventRecord, Owner};
@@ -56,15 +56,6 @@ impl<E: Into<TriggerError>> From<E> for NotNow {
     }
 }
 
-/// An event that came over a link.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival<'a> {
-    pub(crate) number: u64,
-    pub(crate) payload: &'a Payload,
-    pub(crate) frame: Option<&'a [u8]>,
-    pub(crate) ext: &'a [u8],
-}
-
 impl Hub {
     /// Triggers an event of one of this program's senders, if its gate is open.
     ///
@@ -74,7 +65,6 @@ impl Hub {
         let sender = &event.sender;
         let mut payload: Option<Payload> = None;
         let (snapshot, number) = loop {
-            let snapshot = event.snapshot();
             let lane = sender.lane.lock();
             let connection = lane.as_ref().filter(|connection| connection.generation == generation);
             let Some(connection) = connection else {
@@ -86,6 +76,8 @@ impl Hub {
             if !sender.gate.is_open() {
                 return Err(NotNow::Shut);
             }
+            // Under the lane, so that a listener never gets an event and misses a later one.
+            let snapshot = event.snapshot();
             if snapshot.outlets.is_empty() && connection.uplink.is_none() {
                 break (snapshot, event.next_number());
             }
@@ -95,14 +87,14 @@ impl Hub {
                 payload = Some(value.pack()?);
                 continue;
             };
+            if let Some(uplink) = &connection.uplink {
+                let (size, limit) = (payload.len(), uplink.max_payload());
+                if size > limit {
+                    return Err(CodecError::TooLarge { size, limit }.into());
+                }
+            }
             let number = event.next_number();
-            let item = Item {
-                number,
-                payload,
-                frame: None,
-                ext: &[],
-                presence: false,
-            };
+            let item = Item::new(number, payload);
             self.put(event, &snapshot, &item, false);
             if let Some(uplink) = &connection.uplink {
                 uplink.offer(event, &item, &sender.gate);
@@ -119,33 +111,31 @@ impl Hub {
 
     /// Hands on an event that came over a link, if its sender is (still) this owner's. Never waits: a sender that sends
     /// beyond its credit is its own link's affair.
-    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, arrival: &Arrival<'_>) -> bool {
+    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, item: &Item<'_>) -> bool {
         let lane = event.sender.lane.lock();
         if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
             return false;
         }
-        event.set_number(arrival.number);
-        self.spread(event, arrival);
+        event.set_number(item.number);
+        self.spread(event, item);
+        drop(lane);
+        true
+    }
+
+    /// Hands on an event that came over a link without a number, if its sender is (still) this owner's.
+    pub(crate) fn publish(&self, event: &Arc<EventRecord>, owner: Owner, payload: &Payload) -> bool {
+        let lane = event.sender.lane.lock();
+        if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
+            return false;
+        }
+        self.spread(event, &Item::new(event.next_number(), payload));
         drop(lane);
         true
     }
 
     /// Hands an event of another router's sender to this program's listeners.
-    pub(crate) fn spread(&self, event: &Arc<EventRecord>, arrival: &Arrival<'_>) {
-        let Arrival {
-            number,
-            payload,
-            frame,
-            ext,
-        } = *arrival;
-        let item = Item {
-            number,
-            payload,
-            frame,
-            ext,
-            presence: event.name().is_presence(),
-        };
-        self.put(event, &event.snapshot(), &item, true);
+    pub(crate) fn spread(&self, event: &Arc<EventRecord>, item: &Item<'_>) {
+        self.put(event, &event.snapshot(), item, true);
     }
 
     /// Puts an event into the queues, and for one from a link into the functions' queues too.

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use sig_core::{EventName, SenderName, Tasks};
 
 pub(crate) use callback::Callback;
-pub(crate) use dispatch::{Arrival, NotNow};
+pub(crate) use dispatch::NotNow;
 pub(crate) use group::{ListenerKey, Target};
 pub(crate) use record::{EventRecord, Owner, SenderRecord};
 pub use senders::SenderInfo;
@@ -70,6 +70,43 @@ impl Hub {
         self.registry.lock().senders.get(name).cloned()
     }
 
+    /// The channels that anybody has declared or listens to.
+    pub(crate) fn channels(&self) -> Vec<EventName> {
+        let mut channels: Vec<_> = self.registry.lock().channels.keys().cloned().collect();
+        channels.sort();
+        channels
+    }
+
+    /// Whether the sender may emit the event as far as is known: it declared it, or is not connected.
+    pub(crate) fn may_emit(&self, sender: &SenderName, event: &EventName) -> bool {
+        let Some(record) = self.sender(sender.as_str()) else {
+            return true;
+        };
+        let lane = record.lane.lock();
+        lane.as_ref()
+            .is_none_or(|connection| event.is_presence() || connection.declared.contains(event))
+    }
+
+    /// Ends every stream and everything else that takes from a queue here.
+    pub(crate) fn close(&self) {
+        let mut outlets = Vec::new();
+        let mut collect = |group: &Group| {
+            group.for_each(|target| match target {
+                Target::Outlet(outlet) => outlets.push(Arc::clone(outlet)),
+                Target::Callback(_) => {}
+            });
+        };
+        let registry = self.registry.lock();
+        collect(&self.everything);
+        registry.channels.values().for_each(|group| collect(group));
+        for sender in registry.senders.values() {
+            collect(&sender.broadcast);
+            sender.events.lock().values().for_each(|event| collect(&event.specific));
+        }
+        drop(registry);
+        outlets.iter().for_each(|outlet| outlet.close());
+    }
+
     fn next_key(&self) -> ListenerKey {
         self.next_key.fetch_add(1, Ordering::Relaxed)
     }
@@ -114,6 +151,7 @@ impl Registry {
                 self.senders.remove(&sender.name);
             }
         }
+        sender.forgotten.store(true, Ordering::Release);
         // Events point back to their sender.
         sender.events.lock().clear();
         self.channels

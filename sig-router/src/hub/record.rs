@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use sig_core::{ClientId, EventName, SenderName};
@@ -33,6 +33,8 @@ pub(crate) struct SenderRecord {
     /// Held for the short time in which an event gets its number and is put into the queues, which makes the order.
     pub(crate) lane: Mutex<Option<Connection>>,
     pub(crate) gate: Arc<Gate>,
+    /// The router does not know it any more; a new record may have taken its place.
+    pub(crate) forgotten: AtomicBool,
 }
 
 /// A sender's time between `#connect` and `#disconnect`.
@@ -71,11 +73,22 @@ impl SenderRecord {
             events: Mutex::default(),
             lane: Mutex::new(None),
             gate: Arc::new(Gate::new()),
+            forgotten: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn event(&self, name: &str) -> Option<Arc<EventRecord>> {
         self.events.lock().get(name).cloned()
+    }
+
+    /// An event that it declared, while it is connected.
+    pub(crate) fn declared(&self, name: &str) -> Option<Arc<EventRecord>> {
+        let declared = self
+            .lane
+            .lock()
+            .as_ref()
+            .is_some_and(|connection| connection.declared.contains(name));
+        declared.then(|| self.event(name)).flatten()
     }
 
     pub(crate) fn is_connected(&self) -> bool {

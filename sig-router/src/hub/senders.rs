@@ -117,7 +117,7 @@ impl Hub {
         let owner = connection.owner;
         let presence = connection.presence(Some(reason.as_str()));
         *lane = None;
-        sender.gate.set_on_open(None);
+        sender.gate.set_watch(None);
         let disconnect = sender.event(sig_core::DISCONNECT);
         let shown = disconnect.as_ref().and_then(|event| self.show(event, &presence, owner));
         drop(lane);
@@ -133,13 +133,7 @@ impl Hub {
     fn show(&self, event: &Arc<EventRecord>, presence: &crate::Presence, owner: Owner) -> Option<(u64, Payload)> {
         let payload = Payload::json(presence).unwrap_or_default();
         let number = event.next_number();
-        let item = Item {
-            number,
-            payload: &payload,
-            frame: None,
-            ext: &[],
-            presence: true,
-        };
+        let item = Item::new(number, &payload).as_presence(true);
         let from_link = owner != Owner::Local;
         self.put(event, &event.snapshot(), &item, from_link);
         (!from_link).then_some((number, payload))

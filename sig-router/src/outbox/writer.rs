@@ -1,0 +1,40 @@
+//! The task that hands a peer's batches to its carrier.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sig_core::{Batch, CarrierError};
+
+use super::{Outbox, Take};
+
+impl Outbox {
+    /// Sends what is put in, until the outbox is closed and empty or the link fails.
+    ///
+    /// # Errors
+    ///
+    /// The carrier's.
+    pub(crate) async fn send_all(self: Arc<Self>) -> Result<(), CarrierError> {
+        let mut batch = Batch::new(self.peer.encoding);
+        loop {
+            match self.take(Instant::now(), &mut batch) {
+                Take::Ready => {
+                    self.carrier.handle_tx(self.id, &mut batch).await?;
+                    batch.clear();
+                }
+                Take::GaveUp(id) => {
+                    tracing::warn!(client = ?self, id, "the peer did not answer in ten seconds; what it was sent is lost");
+                }
+                Take::At(due) => {
+                    let woken = self.wake.notified();
+                    drop(tokio::time::timeout_at(due.into(), woken).await);
+                }
+                Take::Empty => {
+                    // An idle peer holds no buffer.
+                    batch = Batch::new(self.peer.encoding);
+                    self.wake.notified().await;
+                }
+                Take::Closed => return Ok(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Carriers: started, watched, started again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sig_core::{Carrier, Disconnect, Reason, Tasks, Uplink};
+use tokio::sync::watch;
+
+use super::Shared;
+use super::inbound::CarrierInbound;
+use crate::session::{Backoff, Reconnect};
+
+/// How long a carrier that is stopped may take to let go of its clients.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// How a carrier fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CarrierState {
+    /// It runs.
+    Running,
+    /// It failed and is started again soon.
+    Restarting {
+        /// Why it failed.
+        error: String,
+        /// How long until it is started again.
+        retry_in: Duration,
+    },
+    /// It was stopped.
+    Stopped,
+}
+
+/// A carrier of a [`ServerRouter`](crate::ServerRouter). Dropping it does not stop the carrier.
+#[derive(Debug, Clone)]
+pub struct CarrierHandle {
+    name: &'static str,
+    tasks: Tasks,
+    states: watch::Receiver<CarrierState>,
+}
+
+impl CarrierHandle {
+    /// The carrier's name, its URL scheme.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How the carrier fares now.
+    #[must_use]
+    pub fn state(&self) -> CarrierState {
+        self.states.borrow().clone()
+    }
+
+    /// How the carrier fares, to be watched.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<CarrierState> {
+        self.states.clone()
+    }
+
+    /// Stops the carrier: its clients leave, the others do not notice.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: the carrier stops all the same.
+    pub async fn stop(&self) {
+        self.tasks.shutdown(STOP_GRACE).await;
+    }
+}
+
+/// Starts a carrier and keeps it running.
+pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> CarrierHandle {
+    let tasks = shared.tasks.child();
+    let (state, states) = watch::channel(CarrierState::Running);
+    let handle = CarrierHandle {
+        name: carrier.name(),
+        tasks: tasks.clone(),
+        states,
+    };
+    let shared = Arc::clone(shared);
+    // The supervisor belongs to the server, so that the server's shutdown waits for it.
+    shared.clone().tasks.spawn("carrier", async move {
+        let mut backoff = Backoff::new(Reconnect::default());
+        // The first "retry" of a back-off is immediate, which is the first start.
+        backoff.next(0.0);
+        while !tasks.is_stopped() {
+            state.send_replace(CarrierState::Running);
+            let error = run_once(&shared, &carrier, &tasks).await;
+            if tasks.is_stopped() {
+                break;
+            }
+            let retry_in = backoff.next(fastrand::f64());
+            tracing::warn!(
+                carrier = carrier.name(),
+                error,
+                ?retry_in,
+                "a carrier failed; it is started again"
+            );
+            state.send_replace(CarrierState::Restarting { error, retry_in });
+            let _ = tasks
+                .stop_token()
+                .run_until_cancelled(tokio::time::sleep(retry_in))
+                .await;
+        }
+        state.send_replace(CarrierState::Stopped);
+    });
+    handle
+}
+
+/// Runs the carrier once, to its end. Gives the reason in words.
+async fn run_once(shared: &Arc<Shared>, carrier: &Arc<dyn Carrier>, tasks: &Tasks) -> String {
+    let inbound = Arc::new(CarrierInbound::new(Arc::clone(shared), Arc::clone(carrier)));
+    let run = tasks.child();
+    let uplink = Uplink::new(inbound.clone(), run.clone());
+    let ended = Arc::clone(carrier).run(uplink.clone()).await;
+    run.shutdown(STOP_GRACE).await;
+    inbound.retire_all(&match &ended {
+        Ok(()) => Disconnect::closed(),
+        Err(error) => Disconnect::new(Reason::LinkLost, error.to_string()),
+    });
+    carrier
+        .handle_all_clients_disconnected(&uplink, Disconnect::closed())
+        .await;
+    ended
+        .err()
+        .map_or_else(|| "it ended by itself".to_owned(), |error| error.to_string())
+}

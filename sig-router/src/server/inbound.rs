@@ -1,0 +1,87 @@
+//! A carrier's clients come in here.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use sig_core::{Carrier, CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver};
+
+use super::Shared;
+use super::client::ClientSession;
+use crate::outbox::Outbox;
+
+/// The server's side of one run of a carrier.
+#[derive(Debug)]
+pub(super) struct CarrierInbound {
+    shared: Arc<Shared>,
+    carrier: Arc<dyn Carrier>,
+    clients: Mutex<HashSet<ClientId>>,
+}
+
+impl CarrierInbound {
+    pub(super) fn new(shared: Arc<Shared>, carrier: Arc<dyn Carrier>) -> Self {
+        Self {
+            shared,
+            carrier,
+            clients: Mutex::default(),
+        }
+    }
+
+    /// Lets go of clients that the carrier forgot to report.
+    pub(super) fn retire_all(&self, why: &Disconnect) {
+        let left: Vec<_> = self.clients.lock().drain().collect();
+        for id in left {
+            let session = self.shared.clients.get(&id).map(|client| Arc::clone(&client));
+            if let Some(session) = session {
+                session.retire(why.clone());
+            }
+        }
+    }
+}
+
+impl Inbound for CarrierInbound {
+    fn admit(&self, id: ClientId, peer: PeerInfo) -> Result<Arc<dyn Receiver>, CarrierError> {
+        let shared = &self.shared;
+        if shared.closing.load(Ordering::Acquire) {
+            return Err(CarrierError::Closed);
+        }
+        if shared.clients.len() >= shared.max_clients {
+            return Err(CarrierError::Refused(format!(
+                "{} clients are connected, the most allowed",
+                shared.max_clients
+            )));
+        }
+        let outbox = Outbox::new(id, Arc::clone(&self.carrier), peer, Arc::clone(shared.hub.stalls()));
+        let session = ClientSession::new(
+            id,
+            Arc::downgrade(shared),
+            Arc::clone(&shared.hub),
+            outbox,
+            &shared.tasks,
+        );
+        shared.clients.insert(id, Arc::clone(&session));
+        self.clients.lock().insert(id);
+        tracing::debug!(client = %id, address = session.outbox().peer().address, "client connected");
+        let sending = Arc::clone(&session);
+        let stop = session.gone().clone();
+        shared.tasks.spawn("client", async move {
+            match stop.run_until_cancelled(Arc::clone(sending.outbox()).send_all()).await {
+                Some(Err(error)) => sending.kick(&Disconnect::link_lost(error)),
+                // Everything was sent and the outbox is closed: the goodbye is out.
+                Some(Ok(())) => sending.kick(&Disconnect::closed()),
+                None => {}
+            }
+        });
+        Ok(session)
+    }
+
+    fn all_disconnected(&self, why: Disconnect) {
+        self.retire_all(&why);
+    }
+}
+
+/// Gives a shared server that may be gone.
+pub(super) fn upgrade(shared: &Weak<Shared>) -> Result<Arc<Shared>, CarrierError> {
+    shared.upgrade().ok_or(CarrierError::Closed)
+}

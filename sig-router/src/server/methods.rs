@@ -1,0 +1,77 @@
+//! What both dialects answer alike.
+
+use serde::Serialize;
+use sig_core::{Outcome, RawJson};
+
+use super::client::failed;
+use crate::error::{AddSenderError, RequestError};
+use crate::hub::Hub;
+use crate::session::params::{ListSenders, ListedEvent, ListedSender};
+
+/// The version of the protocol towards pysig peers (P47).
+pub(super) const VERSION: &str = "1.01";
+
+/// The answer to a call: both sides are outcomes, so that `?` leaves early.
+pub(super) type Answer = Result<Outcome, Outcome>;
+
+/// A response.
+pub(super) fn done<T: Serialize>(response: &T) -> Answer {
+    let response = RawJson::new(response).map_err(|error| Outcome::Failed(RequestError::from(error).to_failure()))?;
+    Ok(Outcome::Done(response))
+}
+
+pub(super) fn get_version() -> Answer {
+    done(&VERSION)
+}
+
+/// Every sender, the broadcast sender among them, and with `list_events` its events (P48).
+pub(super) fn list_senders(hub: &Hub, params: &RawJson) -> Answer {
+    let params: ListSenders = if params.is_null() {
+        ListSenders::default()
+    } else {
+        params.parse().map_err(|error| failed("malformed", error))?
+    };
+    let everyone = ListedEvent { event: None };
+    let mut listed = vec![ListedSender {
+        sender: None,
+        connected: true,
+        events: params.list_events.then(|| {
+            let channels = hub
+                .channels()
+                .into_iter()
+                .map(|event| ListedEvent { event: Some(event) });
+            std::iter::once(everyone.clone()).chain(channels).collect()
+        }),
+    }];
+    listed.extend(hub.senders().into_iter().map(|info| ListedSender {
+        sender: Some(info.name),
+        connected: info.connected,
+        events: params.list_events.then(|| {
+            let events = info.events.into_iter().map(|event| ListedEvent { event: Some(event) });
+            std::iter::once(everyone.clone()).chain(events).collect()
+        }),
+    }));
+    done(&listed)
+}
+
+/// Why a sender was not added.
+pub(super) fn refused_sender(error: &AddSenderError) -> Outcome {
+    let code = match error {
+        AddSenderError::NameTaken { .. } => "name_taken",
+        AddSenderError::Name(_) | AddSenderError::Empty { .. } | AddSenderError::Presence { .. } => "malformed",
+        AddSenderError::Refused(_) | AddSenderError::Closed => "refused",
+    };
+    failed(code, error)
+}
+
+/// Why a client cannot do this to a sender: it is not there, or belongs to somebody else.
+pub(super) fn not_own_sender(hub: &Hub, name: &str) -> Outcome {
+    match hub.sender(name) {
+        None => failed("no_such_sender", format!("sender {name} not found")),
+        Some(record) if record.is_connected() => failed(
+            "not_owner",
+            format!("sender {name} belongs to somebody else; only its owner may do this"),
+        ),
+        Some(_) => failed("no_such_sender", format!("sender {name} not connected")),
+    }
+}

@@ -1,0 +1,287 @@
+//! The router for many clients.
+
+mod attach;
+mod client;
+mod credit;
+mod forward;
+mod inbound;
+mod methods;
+mod native;
+mod pysig;
+mod ticker;
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use serde::Serialize;
+use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks, Topic};
+
+pub use attach::{CarrierHandle, CarrierState};
+use client::ClientSession;
+
+use crate::error::{ListenError, RouterError};
+use crate::event::Event;
+use crate::hub::{Hub, SenderInfo};
+use crate::listener::{EventStream, Listener};
+use crate::router::{PendingRequest, Router};
+use crate::sender::SenderBuilder;
+
+/// How long [`ServerRouter::close`] gives the clients by default to take what waits for them.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+/// What all parts of one server share.
+pub(crate) struct Shared {
+    hub: Arc<Hub>,
+    tasks: Tasks,
+    clients: DashMap<ClientId, Arc<ClientSession>>,
+    max_clients: usize,
+    router_id: String,
+    /// Names this run of the router: aliases are valid within it.
+    epoch: u64,
+    closing: AtomicBool,
+}
+
+/// A [`Router`] for many clients, over any number of carriers at once.
+///
+/// Its own senders and listeners and those of all clients see one world: a board on a serial line, a program on TCP and
+/// a logger in this process. Must be created inside a tokio runtime. Cloning is cheap; clones are the same router.
+/// When the last one is dropped, its carriers end at once; [`close`](Self::close) ends them in good order.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sig_router::{ClientRouter, Event, ServerRouter};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hub = sig_carrier_local::Local::new();
+/// let server = ServerRouter::new()?;
+/// server.attach(Arc::new(hub.clone()));
+/// let timer = server.add_sender("timer").event("tic").connect()?;
+///
+/// let client = ClientRouter::connect(Arc::new(hub.dialer()))?;
+/// let mut tics = client.listen_remote("timer/tic").await?;
+/// timer.signal("tic")?.trigger(&1).await?;
+/// let event = tics.recv().await.expect("the client lives")?;
+/// assert_eq!(event.decode::<i32>()?, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ServerRouter {
+    router: Router,
+    owner: Arc<Ownership>,
+}
+
+/// Ends everything when the last handle is gone.
+struct Ownership {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Ownership {
+    fn drop(&mut self) {
+        self.shared.tasks.abort();
+    }
+}
+
+/// Settings of a [`ServerRouter`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before build()"]
+pub struct ServerBuilder {
+    max_clients: usize,
+}
+
+impl ServerBuilder {
+    /// Most clients at a time; more are refused. 65,536 by default.
+    pub fn max_clients(self, max_clients: usize) -> Self {
+        Self { max_clients }
+    }
+
+    /// Makes the router.
+    ///
+    /// # Errors
+    ///
+    /// [`RouterError::NoRuntime`] outside a tokio runtime.
+    pub fn build(self) -> Result<ServerRouter, RouterError> {
+        let tasks = Tasks::new()?;
+        let hub = Hub::new(Some(tasks.clone()));
+        let shared = Arc::new(Shared {
+            hub: Arc::clone(&hub),
+            tasks,
+            clients: DashMap::new(),
+            max_clients: self.max_clients,
+            router_id: format!("{:032x}", fastrand::u128(..)),
+            epoch: fastrand::u64(..),
+            closing: AtomicBool::new(false),
+        });
+        shared.tasks.spawn(
+            "ticker",
+            ticker::run(Arc::downgrade(&shared), shared.tasks.stop_token().clone()),
+        );
+        Ok(ServerRouter {
+            router: Router::with_hub(hub),
+            owner: Arc::new(Ownership { shared }),
+        })
+    }
+}
+
+/// What is known of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// Its id.
+    pub id: ClientId,
+    /// The carrier that brought it.
+    pub carrier: &'static str,
+    /// Where it is.
+    pub address: String,
+    /// What it speaks: `sig/1`, `pysig`, or nothing yet.
+    pub dialect: &'static str,
+    /// Its senders.
+    pub senders: usize,
+    /// Its listeners.
+    pub listeners: usize,
+}
+
+impl ServerRouter {
+    /// A router with the default settings and no carrier yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RouterError::NoRuntime`] outside a tokio runtime.
+    pub fn new() -> Result<Self, RouterError> {
+        Self::builder().build()
+    }
+
+    /// Begins to set up a router.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder { max_clients: 64 * 1024 }
+    }
+
+    /// Starts a carrier. It runs until it is stopped or the router is closed; one that fails is started again, with
+    /// growing pauses. The carriers know nothing of each other. Dropping the handle changes nothing.
+    pub fn attach(&self, carrier: Arc<dyn Carrier>) -> CarrierHandle {
+        attach::attach(&self.owner.shared, carrier)
+    }
+
+    /// The router of this process: the same world, without the clients.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Begins to declare a sender of this process; see [`Router::add_sender`].
+    pub fn add_sender(&self, name: impl AsRef<str>) -> SenderBuilder<&Router> {
+        self.router.add_sender(name)
+    }
+
+    /// Calls a function for every event of a topic; see [`Router::add_listener`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::add_listener`].
+    #[track_caller]
+    pub fn add_listener<T>(
+        &self,
+        topic: T,
+        function: impl Fn(&Event<'_>) + Send + Sync + 'static,
+    ) -> Result<Listener, ListenError>
+    where
+        T: TryInto<Topic>,
+        ListenError: From<T::Error>,
+    {
+        Ok(self
+            .router
+            .add_listener_at(topic.try_into()?, Box::new(function), Location::caller()))
+    }
+
+    /// The events of a topic as a stream; see [`Router::listen`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::listen`].
+    pub fn listen<T>(&self, topic: T) -> Result<EventStream, ListenError>
+    where
+        T: TryInto<Topic>,
+        ListenError: From<T::Error>,
+    {
+        self.router.listen(topic)
+    }
+
+    /// Asks a sender, wherever it is; see [`Router::request`].
+    pub fn request<P: Serialize + ?Sized>(
+        &self,
+        sender: impl Into<String>,
+        method: impl Into<String>,
+        params: &P,
+    ) -> PendingRequest<'_> {
+        self.router.request(sender, method, params)
+    }
+
+    /// What is known of every sender, by name.
+    #[must_use]
+    pub fn senders(&self) -> Vec<SenderInfo> {
+        self.router.senders()
+    }
+
+    /// What is known of every client.
+    #[must_use]
+    pub fn clients(&self) -> Vec<ClientInfo> {
+        let mut clients: Vec<_> = self.owner.shared.clients.iter().map(|client| client.info()).collect();
+        clients.sort_by_key(|client| client.id);
+        clients
+    }
+
+    /// Throws a client out. Its senders leave with the reason `kicked`. False if there is no such client.
+    pub fn kick(&self, client: ClientId, why: impl Into<String>) -> bool {
+        let session = self.owner.shared.clients.get(&client).map(|client| Arc::clone(&client));
+        session.is_some_and(|session| {
+            session.kick(&Disconnect::new(Reason::Kicked, why));
+            true
+        })
+    }
+
+    /// Ends the router: takes no more clients, says goodbye to those it has, gives what waits for them up to `grace` to
+    /// go out, stops the carriers and ends all streams. Returns how many tasks had to be cut off.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel and to call again.
+    pub async fn close(&self, grace: Duration) -> usize {
+        let shared = &self.owner.shared;
+        shared.closing.store(true, Ordering::Release);
+        let clients: Vec<_> = shared.clients.iter().map(|client| Arc::clone(&client)).collect();
+        let goodbyes = clients.iter().map(|client| client.say_goodbye("the router is closing"));
+        let _ = tokio::time::timeout(grace, futures::future::join_all(goodbyes)).await;
+        let aborted = shared.tasks.shutdown(grace).await;
+        shared.hub.close();
+        aborted
+    }
+}
+
+impl fmt::Debug for ServerRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerRouter")
+            .field("router", &self.router)
+            .field("clients", &self.owner.shared.clients.len())
+            .finish()
+    }
+}
+
+/// The topology: every sender, its events and who listens to them.
+impl fmt::Display for ServerRouter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.router, f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("clients", &self.clients.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,401 @@
+//! A client that speaks sig.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sig_core::{Call, EventMessage, EventName, Outcome, Payload, RawJson, Reason, SenderName, Topic};
+use sig_wire::{ContentType, EventFrame, Extension, Tlvs};
+
+use super::client::{ClientSession, Fault, failed};
+use super::credit::{CreditLine, WINDOW};
+use super::forward::ClientForward;
+use super::methods::{self as rpc, Answer};
+use crate::hub::{EventRecord, NewSender, Owner, Target};
+use crate::listener::Registration;
+use crate::outbox::Outbox;
+use crate::outlet::{Item, Outlet};
+use crate::pressure::{Gate, GivenUp, Stallable};
+use crate::request::Requests;
+use crate::session::params::{
+    AddListener, AddListenerReply, AddSender, AddSenderReply, Cancel, RemoveListener, RemoveSender, RequestParams,
+};
+use crate::session::{Hello, Offer, ParamsError, Refuse, code, methods, negotiate, read_params};
+use crate::stall::{RESUME, STALL, StallParams};
+
+/// How long a client may hold a sender up in one go. Longer than it gives its own listeners.
+const STALL_PATIENCE: Duration = Duration::from_secs(7);
+
+/// A client that speaks sig: its senders, its listeners, and the aliases of its events.
+#[derive(Debug)]
+pub(super) struct Native {
+    subscriber: Arc<Subscriber>,
+    listeners: HashMap<u64, Registration>,
+    senders: HashMap<SenderName, OwnSender>,
+    aliases: HashMap<u32, Published>,
+    /// Senders that this client holds up.
+    stalls: HashMap<SenderName, Arc<ClientStall>>,
+}
+
+/// A client holds a sender up, because its own listeners are full; not for ever.
+struct ClientStall {
+    sender: SenderName,
+    since: Instant,
+    gate: Mutex<Option<Arc<Gate>>>,
+}
+
+impl ClientStall {
+    fn release(&self) {
+        if let Some(gate) = self.gate.lock().take() {
+            gate.release();
+        }
+    }
+}
+
+impl Stallable for ClientStall {
+    fn give_up(&self, now: Instant) -> GivenUp {
+        let mut gate = self.gate.lock();
+        let due = self.since + STALL_PATIENCE;
+        match gate.take() {
+            None => GivenUp::NotFull,
+            Some(held) if now >= due => GivenUp::Lagging(vec![held]),
+            held => {
+                *gate = held;
+                GivenUp::NotYet(due)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ClientStall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a client that holds up {}", self.sender)
+    }
+}
+
+#[derive(Debug)]
+struct OwnSender {
+    generation: u64,
+    aliases: Vec<u32>,
+    credit: Arc<CreditLine>,
+}
+
+/// An event that the client may send.
+#[derive(Debug)]
+struct Published {
+    event: Arc<EventRecord>,
+    credit: Arc<CreditLine>,
+}
+
+/// Where the client's events go: its outbox. One for all of its listeners, so that it gets one copy of each event.
+#[derive(Debug)]
+struct Subscriber {
+    outbox: Arc<Outbox>,
+}
+
+impl Outlet for Subscriber {
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
+        if let Err(error) = self.outbox.offer(event.alias, Some(event), item, gate) {
+            tracing::warn!(client = ?self.outbox, sender = %event.sender.name, event = %event.name(), %error,
+                "an event could not be sent and is lost to this client");
+        }
+    }
+
+    fn close(&self) {}
+}
+
+impl Native {
+    /// Answers the hello.
+    pub(super) fn greet(session: &ClientSession, params: &RawJson) -> Result<Self, Refuse> {
+        let hello = Hello::read(params)?;
+        let shared = session
+            .shared()
+            .map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
+        let carrier = session.outbox().carrier();
+        let profile = carrier.profile();
+        let offer = Offer {
+            codec: carrier.codec().name().to_owned(),
+            max_message: profile.max_frame as u64,
+            heartbeat_ms: profile
+                .heartbeat
+                .map_or(0, |period| u64::try_from(period.as_millis()).unwrap_or(u64::MAX)),
+            router_id: shared.router_id.clone(),
+            epoch: shared.epoch,
+            versions: [sig_wire::VERSION; 2],
+            capabilities: Vec::new(),
+            token: None,
+        };
+        let welcome = negotiate(&hello, &offer)?;
+        let heartbeat = Some(Duration::from_millis(welcome.heartbeat_ms)).filter(|period| !period.is_zero());
+        session.open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
+        session
+            .outbox()
+            .limit_frames(usize::try_from(welcome.max_message).unwrap_or(usize::MAX));
+        let sent = RawJson::new(&welcome)
+            .map_err(Fault::from)
+            .and_then(|params| session.outbox().send(&Call::notice(methods::WELCOME, params).into()));
+        sent.map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
+        Ok(Self {
+            subscriber: Arc::new(Subscriber {
+                outbox: Arc::clone(session.outbox()),
+            }),
+            listeners: HashMap::new(),
+            senders: HashMap::new(),
+            aliases: HashMap::new(),
+            stalls: HashMap::new(),
+        })
+    }
+
+    /// The client's listeners have no room, or have room again, for more of this sender's events.
+    fn stall(&mut self, session: &ClientSession, sender: SenderName, full: bool) {
+        if let Some(stall) = self.stalls.remove(&sender) {
+            stall.release();
+        }
+        let Some(record) = session.hub().sender(sender.as_str()).filter(|_| full) else {
+            return;
+        };
+        record.gate.shut();
+        let gate = Mutex::new(Some(Arc::clone(&record.gate)));
+        let stall = Arc::new(ClientStall {
+            sender: sender.clone(),
+            since: Instant::now(),
+            gate,
+        });
+        let stallable: Arc<dyn Stallable> = stall.clone();
+        session.hub().stalls().add(Arc::downgrade(&stallable));
+        self.stalls.insert(sender, stall);
+    }
+
+    pub(super) fn count_senders(&self) -> usize {
+        self.senders.len()
+    }
+
+    pub(super) fn count_listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// The client is gone: first its listeners go, so that it is not told of its own leaving, then its senders (P59).
+    pub(super) fn leave(self, session: &ClientSession, reason: Reason) {
+        drop(self.listeners);
+        self.stalls.values().for_each(|stall| stall.release());
+        for (name, own) in self.senders {
+            let owner = Owner::Client(session.id());
+            // It may have been removed already.
+            let _ = session
+                .hub()
+                .remove_sender(name.as_str(), Some(owner), Some(own.generation), reason);
+        }
+    }
+
+    // --- events ---
+
+    pub(super) fn take_event_frame(
+        &mut self,
+        session: &ClientSession,
+        event: &EventFrame<'_>,
+        whole: Option<&[u8]>,
+    ) -> Result<(), Fault> {
+        let published = self.published(event.header.alias)?;
+        let mut content_type = ContentType::JSON;
+        for tlv in Tlvs::new(event.ext) {
+            if let Extension::ContentType(found) = tlv.and_then(|tlv| tlv.known()).map_err(bad_ext)? {
+                content_type = found;
+            }
+        }
+        let number = event.header.number;
+        let item = match whole {
+            Some(frame) => Item::from_frame(number, frame, content_type, event.payload).with_ext(event.ext),
+            None => {
+                let payload = Payload::new(content_type, event.payload.to_vec());
+                return Self::publish(session, published, &Item::new(number, &payload).with_ext(event.ext));
+            }
+        };
+        Self::publish(session, published, &item)
+    }
+
+    pub(super) fn take_event(&mut self, session: &ClientSession, message: &EventMessage) -> Result<(), Fault> {
+        let published = self.published(message.alias)?;
+        Self::publish(session, published, &Item::new(message.number, &message.payload))
+    }
+
+    fn published(&self, alias: u32) -> Result<&Published, Fault> {
+        let unknown = || Fault::Other(format!("the alias {alias} is not that of an event of this client"));
+        self.aliases.get(&alias).ok_or_else(unknown)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the last step of its callers")]
+    fn publish(session: &ClientSession, published: &Published, item: &Item<'_>) -> Result<(), Fault> {
+        session
+            .hub()
+            .arrive(&published.event, Owner::Client(session.id()), item);
+        published.credit.consumed(item.credit());
+        Ok(())
+    }
+
+    // --- calls ---
+
+    pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
+        let Call { id, method, params } = call;
+        let Some(method) = method else {
+            session.reply(id, Outcome::NoMethod);
+            return Ok(());
+        };
+        let answer = match &*method {
+            methods::REQUEST => match read_params::<RequestParams>(methods::REQUEST, &params) {
+                Ok(params) => return session.run_request(id, params),
+                Err(error) => Err(bad(error)),
+            },
+            methods::CANCEL => {
+                if let Ok(Cancel { id }) = params.parse() {
+                    session.cancel(id);
+                }
+                return Ok(());
+            }
+            methods::GOODBYE => {
+                session.goodbye();
+                return Ok(());
+            }
+            methods::HEARTBEAT => return Ok(()),
+            STALL | RESUME => {
+                if let Ok(StallParams { sender }) = params.parse() {
+                    self.stall(session, sender, &*method == STALL);
+                }
+                return Ok(());
+            }
+            methods::ADD_SENDER => read_params(methods::ADD_SENDER, &params)
+                .map_err(bad)
+                .and_then(|params| self.add_sender(session, params)),
+            methods::REMOVE_SENDER => read_params(methods::REMOVE_SENDER, &params)
+                .map_err(bad)
+                .and_then(|params| self.remove_sender(session, &params)),
+            methods::ADD_LISTENER => read_params(methods::ADD_LISTENER, &params)
+                .map_err(bad)
+                .and_then(|params| self.add_listener(session, &params)),
+            methods::REMOVE_LISTENER => read_params(methods::REMOVE_LISTENER, &params)
+                .map_err(bad)
+                .and_then(|params| self.remove_listener(&params)),
+            methods::GET_VERSION => rpc::get_version(),
+            methods::LIST_SENDERS => rpc::list_senders(session.hub(), &params),
+            _ => Err(Outcome::UnknownMethod),
+        };
+        session.reply(id, answer.unwrap_or_else(|outcome| outcome));
+        Ok(())
+    }
+
+    fn add_sender(&mut self, session: &ClientSession, params: AddSender) -> Answer {
+        let AddSender {
+            sender: name,
+            events,
+            requests,
+        } = params;
+        let requests = requests.map(|methods| Requests::forwarded(&methods, &ClientForward::new(session)));
+        let new = NewSender {
+            name: name.clone(),
+            events: events.iter().cloned().collect(),
+            requests: requests.unwrap_or_default(),
+            owner: Owner::Client(session.id()),
+            carrier: session.carrier_name(),
+            uplink: None,
+        };
+        let record = session
+            .hub()
+            .add_sender(new)
+            .map_err(|error| rpc::refused_sender(&error))?;
+        let credit = CreditLine::new(name.clone(), Arc::clone(&record.gate), session.outbox());
+        let credit_hook: Arc<dyn crate::pressure::GateWatch> = credit.clone();
+        record.gate.set_watch(Some(Arc::downgrade(&credit_hook)));
+        let mut reply = AddSenderReply {
+            generation: 0,
+            aliases: std::collections::BTreeMap::new(),
+            credit: WINDOW,
+        };
+        for event in events {
+            let Some(record) = record.event(event.as_str()) else {
+                continue;
+            };
+            reply.aliases.insert(event, record.alias);
+            self.aliases.insert(
+                record.alias,
+                Published {
+                    event: record,
+                    credit: Arc::clone(&credit),
+                },
+            );
+        }
+        reply.generation = record
+            .lane
+            .lock()
+            .as_ref()
+            .map_or(0, |connection| connection.generation);
+        let aliases = reply.aliases.values().copied().collect();
+        self.senders.insert(
+            name,
+            OwnSender {
+                generation: reply.generation,
+                aliases,
+                credit,
+            },
+        );
+        rpc::done(&reply)
+    }
+
+    fn remove_sender(&mut self, session: &ClientSession, params: &RemoveSender) -> Answer {
+        let RemoveSender { sender: name } = params;
+        let Some(own) = self.senders.remove(name) else {
+            return Err(rpc::not_own_sender(session.hub(), name.as_str()));
+        };
+        for alias in &own.aliases {
+            // Not if the event has a new owner entry by now.
+            if self
+                .aliases
+                .get(alias)
+                .is_some_and(|published| Arc::ptr_eq(&published.credit, &own.credit))
+            {
+                self.aliases.remove(alias);
+            }
+        }
+        let owner = Owner::Client(session.id());
+        let removed = session
+            .hub()
+            .remove_sender(name.as_str(), Some(owner), Some(own.generation), Reason::Removed);
+        rpc::done(&removed.is_ok())
+    }
+
+    fn add_listener(&mut self, session: &ClientSession, params: &AddListener) -> Answer {
+        let topic = Topic::from_parts(
+            params.sender.as_ref().map(SenderName::as_str),
+            params.event.as_ref().map(EventName::as_str),
+        )
+        .map_err(|error| failed("invalid_params", error))?;
+        let Some(id) = params.listener_id else {
+            return Err(failed(
+                "invalid_params",
+                "listener_id is missing; mint one per listener",
+            ));
+        };
+        if self.listeners.contains_key(&id) {
+            return Err(failed("invalid_params", format!("listener_id {id} is in use")));
+        }
+        let target = Target::Outlet(Arc::clone(&self.subscriber) as _);
+        self.listeners
+            .insert(id, Registration::new(session.hub(), topic, target));
+        rpc::done(&AddListenerReply { listener_id: id })
+    }
+
+    fn remove_listener(&mut self, params: &RemoveListener) -> Answer {
+        match self.listeners.remove(&params.listener_id) {
+            Some(_) => rpc::done(&()),
+            None => Err(failed("not_found", "Listener not found")),
+        }
+    }
+}
+
+fn bad(error: ParamsError) -> Outcome {
+    Outcome::Failed(error.into())
+}
+
+fn bad_ext(error: sig_wire::TlvError) -> Fault {
+    Fault::Codec(sig_core::CodecError::Frame(error.to_string()))
+}

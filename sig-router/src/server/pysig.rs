@@ -1,0 +1,405 @@
+//! A client that speaks pysig's JSON.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use sig_core::{
+    Call, CarrierError, EventName, Failure, Message, MessageId, Outcome, Payload, RawJson, Reason, Reply, SenderName,
+    Topic,
+};
+
+use super::client::{ClientSession, Fault, Waiting};
+use super::forward::ClientForward;
+use super::methods::{self as rpc, Answer};
+use crate::hub::{EventRecord, NewSender, Owner, Target};
+use crate::listener::Registration;
+use crate::outbox::{Outbox, PacedEvent};
+use crate::outlet::{Item, Outlet};
+use crate::pressure::Gate;
+use crate::request::Requests;
+use crate::session::methods;
+use crate::session::params::RequestParams;
+
+/// How long after its registration a listener may be unknown to the peer, which stores its id only once the reply has
+/// been read.
+const REGISTRATION: Duration = Duration::from_secs(1);
+
+/// How long an event may wait for a pysig client in all.
+const EVENT_DEADLINE: Duration = Duration::from_secs(600);
+
+/// How long a signal may wait for listeners that have no room before it is answered.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(9);
+
+/// A client that speaks pysig's JSON: its senders and its listeners, each of which gets its own copy (P60).
+#[derive(Debug, Default)]
+pub(super) struct Pysig {
+    listeners: HashMap<u64, Registration>,
+    last_listener: u64,
+    senders: HashMap<SenderName, u64>,
+}
+
+/// A failed call, in pysig's way: words, and no code.
+fn fail(text: impl fmt::Display) -> Outcome {
+    Outcome::Failed(Failure {
+        code: None,
+        text: text.to_string(),
+    })
+}
+
+/// The parameters of any of pysig's methods, as loose as pysig takes them.
+#[derive(Debug, Default, Deserialize)]
+struct Params {
+    #[serde(default)]
+    sender: Option<String>,
+    #[serde(default)]
+    event: Option<String>,
+    #[serde(default)]
+    events: Option<OneOrMany>,
+    #[serde(default)]
+    requests: Option<Vec<Option<String>>>,
+    #[serde(default)]
+    listener_id: Option<serde_json::Value>,
+    #[serde(default)]
+    method: Option<String>,
+    #[serde(default)]
+    params: Option<RawJson>,
+    #[serde(default)]
+    info: Option<Info>,
+    #[serde(default)]
+    data: Option<RawJson>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Info {
+    #[serde(default)]
+    sender: Option<String>,
+    #[serde(default)]
+    event: Option<String>,
+}
+
+/// pysig takes a list of events or a single one (P17).
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    Many(Vec<Option<String>>),
+    One(String),
+    Other(IgnoredAny),
+}
+
+impl OneOrMany {
+    fn names(self) -> Result<Vec<EventName>, Outcome> {
+        let names = match self {
+            Self::Many(names) => names,
+            Self::One(name) => vec![Some(name)],
+            Self::Other(_) => return Err(fail("Invalid arguments: events is a list of names")),
+        };
+        // Every sender has #connect and #disconnect; pysig lets them be declared once more.
+        let declared = names
+            .into_iter()
+            .flatten()
+            .map(EventName::new)
+            .filter(|name| !name.as_ref().is_ok_and(EventName::is_presence));
+        declared.collect::<Result<_, _>>().map_err(fail)
+    }
+}
+
+/// One registration of a pysig client: a signal call for each event.
+struct PysigListener {
+    id: u64,
+    registered: Instant,
+    session: Weak<ClientSession>,
+    outbox: Arc<Outbox>,
+}
+
+#[derive(Serialize)]
+struct SignalOut<'a> {
+    listener_id: u64,
+    info: InfoOut<'a>,
+    data: RawJson,
+}
+
+#[derive(Serialize)]
+struct InfoOut<'a> {
+    sender: &'a SenderName,
+    event: &'a EventName,
+}
+
+impl PysigListener {
+    fn send(&self, event: &EventRecord, item: &Item<'_>, gate: &Arc<Gate>) -> Result<(), CarrierError> {
+        let Some(session) = self.session.upgrade() else {
+            return Ok(());
+        };
+        let params = SignalOut {
+            listener_id: self.id,
+            info: InfoOut {
+                sender: &event.sender.name,
+                event: event.name(),
+            },
+            data: RawJson::from_text(item.payload().json_text()?)?,
+        };
+        let now = Instant::now();
+        let Some(id) = session.wait_for(Waiting::Event, now + EVENT_DEADLINE) else {
+            return Err(CarrierError::Other("too many events wait for it".to_owned()));
+        };
+        let message = Message::Call(Call::new(id, methods::SIGNAL, RawJson::new(&params)?));
+        let mut document = bytes::BytesMut::new();
+        let packed = self.outbox.carrier().pack(self.outbox.peer(), &message, &mut document);
+        let retry_until = Some(self.registered + REGISTRATION).filter(|until| *until > now);
+        let event = PacedEvent {
+            id,
+            document: document.freeze(),
+            retry_until,
+        };
+        let sent = packed.and_then(|()| self.outbox.offer_call(event, item.presence, gate));
+        if sent.is_err() {
+            session.forget(id);
+        }
+        Ok(sent?)
+    }
+}
+
+impl Outlet for PysigListener {
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
+        if let Err(error) = self.send(event, item, gate) {
+            tracing::warn!(client = ?self.outbox, sender = %event.sender.name, event = %event.name(), %error,
+                "an event could not be sent and is lost to this pysig client");
+        }
+    }
+
+    fn close(&self) {}
+}
+
+impl fmt::Debug for PysigListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, listener {}", self.outbox, self.id)
+    }
+}
+
+impl Pysig {
+    pub(super) fn count_senders(&self) -> usize {
+        self.senders.len()
+    }
+
+    pub(super) fn count_listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// The client is gone: first its listeners go, then its senders (P59).
+    pub(super) fn leave(self, session: &ClientSession, reason: Reason) {
+        drop(self.listeners);
+        for (name, generation) in self.senders {
+            let owner = Owner::Client(session.id());
+            // It may have been removed already.
+            let _ = session
+                .hub()
+                .remove_sender(name.as_str(), Some(owner), Some(generation), reason);
+        }
+    }
+
+    /// Every reply frees the way for the next document, whether anybody waits for it or not.
+    pub(super) fn take_reply(&mut self, session: &ClientSession, reply: Reply) {
+        if let Some(id) = reply.id.number() {
+            session
+                .outbox()
+                .answered(id, !is_not_ready(&reply.outcome), Instant::now());
+        }
+        session.take_reply(reply);
+    }
+
+    pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
+        let Call { id, method, params } = call;
+        // pysig answers whatever it gets, with the id it got, or null (P39).
+        let id = Some(id.unwrap_or(MessageId::Other(serde_json::Value::Null)));
+        let Some(method) = method else {
+            session.reply(id, Outcome::NoMethod);
+            return Ok(());
+        };
+        let parsed = if params.is_null() {
+            Ok(Params::default())
+        } else {
+            params.parse::<Params>()
+        };
+        let parsed = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                session.reply(id, fail(format!("Invalid arguments: {error}")));
+                return Ok(());
+            }
+        };
+        let answer = match &*method {
+            methods::GET_VERSION => rpc::get_version(),
+            methods::LIST_SENDERS => rpc::list_senders(session.hub(), &params),
+            methods::ADD_SENDER => self.add_sender(session, parsed),
+            methods::REMOVE_SENDER => self.remove_sender(session, parsed),
+            methods::ADD_LISTENER => self.add_listener(session, parsed),
+            methods::REMOVE_LISTENER => self.remove_listener(parsed),
+            methods::SIGNAL => return Self::signal(session, id, parsed),
+            methods::REQUEST => match (parsed.sender, parsed.method) {
+                (Some(sender), Some(method)) => match SenderName::new(sender) {
+                    Ok(sender) => {
+                        let params = parsed.params.unwrap_or_default();
+                        return session.run_request(
+                            id,
+                            RequestParams {
+                                sender,
+                                method,
+                                params,
+                                deadline_ms: None,
+                            },
+                        );
+                    }
+                    Err(error) => Err(fail(error)),
+                },
+                _ => Err(fail("invalid arguments, missing sender or method")),
+            },
+            _ => Err(Outcome::UnknownMethod),
+        };
+        session.reply(id, answer.unwrap_or_else(|outcome| outcome));
+        Ok(())
+    }
+
+    fn add_sender(&mut self, session: &ClientSession, params: Params) -> Answer {
+        let (Some(sender), Some(events)) = (params.sender, params.events) else {
+            return Err(fail("Invalid arguments"));
+        };
+        let name = SenderName::new(sender).map_err(fail)?;
+        let events = events.names()?;
+        let requests = params
+            .requests
+            .map(|methods| Requests::forwarded(&methods, &ClientForward::new(session)));
+        let new = NewSender {
+            name: name.clone(),
+            events: events.into_iter().collect(),
+            requests: requests.unwrap_or_default(),
+            owner: Owner::Client(session.id()),
+            carrier: session.carrier_name(),
+            uplink: None,
+        };
+        let record = session.hub().add_sender(new).map_err(fail)?;
+        let generation = record
+            .lane
+            .lock()
+            .as_ref()
+            .map_or(0, |connection| connection.generation);
+        self.senders.insert(name, generation);
+        rpc::done(&())
+    }
+
+    fn remove_sender(&mut self, session: &ClientSession, params: Params) -> Answer {
+        let Some(sender) = params.sender else {
+            return Err(fail("Invalid arguments"));
+        };
+        let Some(generation) = self.senders.remove(sender.as_str()) else {
+            return Err(rpc::not_own_sender(session.hub(), &sender));
+        };
+        let owner = Owner::Client(session.id());
+        // It may have been removed already, which is what was asked for.
+        let _ = session
+            .hub()
+            .remove_sender(&sender, Some(owner), Some(generation), Reason::Removed);
+        rpc::done(&())
+    }
+
+    fn add_listener(&mut self, session: &ClientSession, params: Params) -> Answer {
+        let topic = Topic::from_parts(params.sender.as_deref(), params.event.as_deref()).map_err(fail)?;
+        // pysig refuses a listener to an event that a connected sender does not declare (P10, P49).
+        if let Topic::Event(sender, event) = &topic {
+            if !session.hub().may_emit(sender, event) {
+                return Err(fail("Failed to add to router"));
+            }
+        }
+        self.last_listener += 1;
+        let listener = PysigListener {
+            id: self.last_listener,
+            registered: Instant::now(),
+            session: session.weak(),
+            outbox: Arc::clone(session.outbox()),
+        };
+        let id = listener.id;
+        self.listeners.insert(
+            id,
+            Registration::new(session.hub(), topic, Target::Outlet(Arc::new(listener))),
+        );
+        rpc::done(&serde_json::json!({ "listener_id": id }))
+    }
+
+    fn remove_listener(&mut self, params: Params) -> Answer {
+        let Some(id) = params.listener_id.filter(|id| !id.is_null()) else {
+            return Err(fail("Invalid arguments"));
+        };
+        let removed = id.as_u64().and_then(|id| self.listeners.remove(&id));
+        if removed.is_none() {
+            return Err(fail("Listener not found"));
+        }
+        rpc::done(&())
+    }
+
+    /// Hands an event on, and answers when its listeners have room for the next.
+    fn signal(session: &ClientSession, id: Option<MessageId>, params: Params) -> Result<(), Fault> {
+        let gate = match Self::publish(session, params) {
+            Ok(gate) => gate,
+            Err(outcome) => {
+                session.reply(id, outcome);
+                return Ok(());
+            }
+        };
+        if gate.is_open() {
+            session.reply(id, Outcome::Done(RawJson::null()));
+            return Ok(());
+        }
+        let (session, gone) = (session.weak(), session.gone().clone());
+        let Some(shared) = session.upgrade().and_then(|session| session.shared().ok()) else {
+            return Ok(());
+        };
+        shared.tasks.spawn("signal", async move {
+            let room = async {
+                loop {
+                    let opened = gate.opened();
+                    if gate.is_open() {
+                        return;
+                    }
+                    opened.await;
+                }
+            };
+            let _ = gone
+                .run_until_cancelled(tokio::time::timeout(SIGNAL_PATIENCE, room))
+                .await;
+            if let Some(session) = session.upgrade() {
+                session.reply(id, Outcome::Done(RawJson::null()));
+            }
+        });
+        Ok(())
+    }
+
+    fn publish(session: &ClientSession, params: Params) -> Result<Arc<Gate>, Outcome> {
+        let info = params.info.ok_or_else(|| fail("invalid arguments, missing info"))?;
+        let name = info.sender.ok_or_else(|| fail("invalid arguments, missing sender"))?;
+        let event = info.event.ok_or_else(|| fail("invalid arguments, missing event"))?;
+        let Some(record) = session.hub().sender(&name) else {
+            return Err(fail(format!("sender {name} not found")));
+        };
+        let Some(found) = record.declared(&event) else {
+            return Err(if record.is_connected() {
+                fail(format!("sender {name} has no event {event}"))
+            } else {
+                fail(format!("sender {name} not connected"))
+            });
+        };
+        let payload = Payload::from_json_text(params.data.unwrap_or_default().text().to_owned());
+        if !session.hub().publish(&found, Owner::Client(session.id()), &payload) {
+            return Err(rpc::not_own_sender(session.hub(), &name));
+        }
+        Ok(Arc::clone(&record.gate))
+    }
+}
+
+/// Whether a pysig client says that it does not know the listener, as it does before it has read the reply to its
+/// registration.
+fn is_not_ready(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(failure)
+        if failure.text.contains("listener id") && failure.text.contains("not found"))
+}
