@@ -9,6 +9,8 @@
 #[path = "../../sig-core/src/stream/probe.rs"]
 pub(crate) mod probe;
 
+use std::any::Any;
+
 use probe::Side;
 use sig_core::{Carrier, CarrierError, ClientId, PeerInfo, Reason};
 
@@ -21,6 +23,8 @@ pub(crate) struct Pair<L, D> {
     pub(crate) at_server: (ClientId, PeerInfo),
     /// The server as the client knows it.
     pub(crate) at_client: (ClientId, PeerInfo),
+    /// What must live as long, such as a scratch directory.
+    keep: Option<Box<dyn Any>>,
 }
 
 impl<L: Carrier, D: Carrier> Pair<L, D> {
@@ -36,7 +40,14 @@ impl<L: Carrier, D: Carrier> Pair<L, D> {
             client,
             at_server,
             at_client,
+            keep: None,
         }
+    }
+
+    /// The pair, with something that must live as long.
+    pub(crate) fn keeping(self, keep: impl Any) -> Self {
+        let keep: Option<Box<dyn Any>> = Some(Box::new(keep));
+        Self { keep, ..self }
     }
 
     async fn send_up(&self, numbers: std::ops::Range<u64>) -> Result<(), CarrierError> {
