@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod client;
 mod error;
 mod event;
 mod hub;
@@ -17,6 +18,10 @@ mod signal;
 mod stall;
 mod wait;
 
+pub use client::{
+    ClientBuilder, ClientRouter, LinkState, RemoteEventStream, RemoteListener, RemoteSender, RemoteSenderInfo,
+    SenderState,
+};
 pub use error::{AddSenderError, ListenError, RequestError, RouterError, SignalError, TriggerError};
 pub use event::{Event, Lagged, Presence};
 pub use hub::SenderInfo;

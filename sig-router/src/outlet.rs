@@ -54,6 +54,19 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// An event that lies in a read buffer.
+    pub(crate) fn from_buffer(number: u64, content_type: ContentType, bytes: &'a [u8]) -> Self {
+        Self {
+            number,
+            ext: &[],
+            presence: false,
+            content_type,
+            bytes,
+            frame: None,
+            payload: OnceCell::new(),
+        }
+    }
+
     /// The event with these extensions.
     pub(crate) fn with_ext(self, ext: &'a [u8]) -> Self {
         Self { ext, ..self }

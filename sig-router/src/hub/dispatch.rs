@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use sig_core::{CodecError, Payload, Value};
+use sig_core::{CodecError, Payload, Topic, Value};
 
 use super::Hub;
 use super::record::{EventRecord, Owner};
@@ -136,6 +136,17 @@ impl Hub {
     /// Hands an event of another router's sender to this program's listeners.
     pub(crate) fn spread(&self, event: &Arc<EventRecord>, item: &Item<'_>) {
         self.put(event, &event.snapshot(), item, true);
+    }
+
+    /// As [`spread`](Self::spread), to the listeners of one topic alone: for a router that sends a copy for each.
+    pub(crate) fn spread_in(&self, topic: &Topic, event: &Arc<EventRecord>, item: &Item<'_>) {
+        let snapshot = match topic {
+            Topic::Router => Snapshot::of(&event.everything),
+            Topic::Sender(_) => Snapshot::of(&event.sender.broadcast),
+            Topic::Channel(_) => event.channel.as_deref().map_or_else(Snapshot::stale, Snapshot::of),
+            Topic::Event(..) => Snapshot::of(&event.specific),
+        };
+        self.put(event, &snapshot, item, true);
     }
 
     /// Puts an event into the queues, and for one from a link into the functions' queues too.

@@ -47,12 +47,22 @@ impl Snapshot {
 
     pub(crate) fn take(event: &EventRecord) -> Self {
         // Versions first: a listener that comes in between makes the snapshot stale, not invisible.
-        let mut snapshot = Self {
-            versions: Some(versions(event)),
-            ..Self::stale()
-        };
+        let versions = Some(versions(event));
+        Self {
+            versions,
+            ..Self::resolve(groups(event).into_iter().flatten())
+        }
+    }
+
+    /// Who listens in this group alone, at this moment.
+    pub(crate) fn of(group: &Group) -> Self {
+        Self::resolve(std::iter::once(group))
+    }
+
+    fn resolve<'a>(groups: impl Iterator<Item = &'a Group>) -> Self {
+        let mut snapshot = Self::stale();
         let mut seen = HashSet::new();
-        for group in groups(event).into_iter().flatten() {
+        for group in groups {
             group.for_each(|target| match target {
                 Target::Callback(callback) => snapshot.callbacks.push(Arc::clone(callback)),
                 Target::Outlet(outlet) => {

@@ -1,0 +1,339 @@
+//! Listeners of this program to remote senders.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use futures::Stream;
+use sig_core::Topic;
+use tokio::sync::watch;
+
+use super::ClientRouter;
+use super::call::{CallError, PendingCall};
+use super::link::Link;
+use super::shared::Shared;
+use crate::error::ListenError;
+use crate::event::{Event, Lagged};
+use crate::hub::Callback;
+use crate::listener::{EventStream, Listener};
+use crate::queue::{LISTENER_MARKS, ListenerQueue};
+use crate::request::DEFAULT_TIMEOUT;
+use crate::session::params::{AddListener, RemoveListener};
+use crate::session::{WantState, methods};
+
+/// One topic that this program wants from the router, for any number of listeners.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    states: watch::Sender<SubscriptionState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SubscriptionState {
+    Pending,
+    Live,
+    Refused(String),
+    Closed,
+}
+
+impl Subscription {
+    fn new() -> Self {
+        Self {
+            states: watch::Sender::new(SubscriptionState::Pending),
+        }
+    }
+
+    /// There is no link any more.
+    pub(super) fn offline(&self) {
+        self.states.send_replace(SubscriptionState::Pending);
+    }
+
+    pub(super) fn close(&self) {
+        self.states.send_replace(SubscriptionState::Closed);
+    }
+
+    /// Asks the router for the topic.
+    pub(super) fn send(&self, link: &Arc<Link>, id: u64, topic: &Topic) -> Result<PendingCall, CallError> {
+        if link.is_pysig() {
+            return link.call_for_listener(&AddListener::new(None, topic), topic.clone(), DEFAULT_TIMEOUT);
+        }
+        link.call(
+            methods::ADD_LISTENER,
+            &AddListener::new(Some(id), topic),
+            DEFAULT_TIMEOUT,
+        )
+    }
+
+    /// Waits for the router's answer and acts on it.
+    pub(super) async fn finish(&self, link: &Arc<Link>, id: u64, pending: Result<PendingCall, CallError>) {
+        let answer = match pending {
+            Ok(pending) => pending.response().await,
+            Err(error) => Err(error),
+        };
+        let (want, state) = match answer {
+            Ok(_) => (WantState::Live, SubscriptionState::Live),
+            // The next link begins anew.
+            Err(CallError::NotConnected) => return,
+            Err(error) => {
+                let text = error.to_string();
+                (
+                    WantState::Refused { text: text.clone() },
+                    SubscriptionState::Refused(text),
+                )
+            }
+        };
+        link.shared().ledger.lock().set_listener_state(id, want);
+        self.states.send_replace(state);
+    }
+
+    /// Waits until the router has the topic.
+    async fn live(&self) -> Result<(), ListenError> {
+        let mut states = self.states.subscribe();
+        loop {
+            match states.borrow_and_update().clone() {
+                SubscriptionState::Live => return Ok(()),
+                SubscriptionState::Pending => {}
+                SubscriptionState::Refused(text) => return Err(ListenError::Refused(text)),
+                SubscriptionState::Closed => return Err(ListenError::Closed),
+            }
+            states.changed().await.map_err(|_| ListenError::Closed)?;
+        }
+    }
+}
+
+/// One listener's share in a subscription, until it is dropped.
+#[derive(Debug)]
+struct Share {
+    shared: Weak<Shared>,
+    topic: Topic,
+    subscription: Arc<Subscription>,
+    /// Whether it was given up already, or is never to be.
+    settled: bool,
+}
+
+impl Share {
+    fn take(shared: &Arc<Shared>, topic: &Topic) -> Result<Self, ListenError> {
+        if shared.is_closing() {
+            return Err(ListenError::Closed);
+        }
+        let mut ledger = shared.ledger.lock();
+        let wanted = ledger.add_listener(topic);
+        let entry = shared.subscriptions.entry(topic.clone());
+        let subscription = Arc::clone(&entry.or_insert_with(|| Arc::new(Subscription::new())));
+        if let Some(link) = shared.link().filter(|_| wanted.first) {
+            let (pending, subscription) = (subscription.send(&link, wanted.id, topic), Arc::clone(&subscription));
+            shared.tasks.spawn("registering", async move {
+                subscription.finish(&link, wanted.id, pending).await
+            });
+        }
+        Ok(Self {
+            shared: Arc::downgrade(shared),
+            topic: topic.clone(),
+            subscription,
+            settled: false,
+        })
+    }
+
+    /// Gives the share up; the last one takes the subscription along.
+    fn give_up(&mut self) -> Option<PendingCall> {
+        if std::mem::replace(&mut self.settled, true) {
+            return None;
+        }
+        let shared = self.shared.upgrade()?;
+        let mut ledger = shared.ledger.lock();
+        let id = ledger.remove_listener(&self.topic)?;
+        shared.subscriptions.remove(&self.topic);
+        let link = shared.link()?;
+        let id = match link.pysig() {
+            Some(pysig) => pysig.forget_listener(&self.topic)?,
+            None => id,
+        };
+        link.call(
+            methods::REMOVE_LISTENER,
+            &RemoveListener { listener_id: id },
+            DEFAULT_TIMEOUT,
+        )
+        .ok()
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        drop(self.give_up());
+    }
+}
+
+/// A function that listens to remote senders, until this guard is dropped.
+///
+/// After the drop no new call begins. A call that runs at that moment runs on; [`unlisten`](Self::unlisten) waits for it.
+#[must_use = "a listener ends when its guard is dropped; keep it, or call detach()"]
+pub struct RemoteListener {
+    // Dropped in this order: first the function is called no more, then the router is told.
+    listener: Listener,
+    share: Share,
+}
+
+impl RemoteListener {
+    /// Lets the function listen for as long as the client router lives.
+    pub fn detach(mut self) {
+        self.share.settled = true;
+        self.listener.detach();
+    }
+
+    /// Ends the listener, waits for a call that runs at the moment, and for the router to know.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: no new call begins from the first poll on, only the wait is given up.
+    pub async fn unlisten(self) {
+        self.listener.unlisten().await;
+        finish(self.share).await;
+    }
+}
+
+/// Gives a share up and waits for the router to know.
+async fn finish(mut share: Share) {
+    let pending = share.give_up();
+    if let Some(pending) = pending {
+        // Without an answer the link is down, and with it the subscription.
+        let _ = pending.response().await;
+    }
+}
+
+impl fmt::Debug for RemoteListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RemoteListener").field(&self.share.topic).finish()
+    }
+}
+
+/// The events of a topic of remote senders as a [`Stream`], behind a bounded queue; see [`EventStream`].
+#[must_use = "a stream that is dropped no longer listens"]
+pub struct RemoteEventStream {
+    stream: EventStream,
+    share: Share,
+}
+
+impl RemoteEventStream {
+    /// Takes the next event, or the news that some were lost; `None` when the client router is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: no event is lost.
+    pub async fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
+        self.stream.recv().await
+    }
+
+    /// How many events wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stream.len()
+    }
+
+    /// Whether no event waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
+
+    /// Ends the stream and waits for the router to know.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: the stream ends all the same.
+    pub async fn unlisten(self) {
+        drop(self.stream);
+        finish(self.share).await;
+    }
+}
+
+impl Stream for RemoteEventStream {
+    type Item = Result<Event<'static>, Lagged>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.stream).poll_next(cx)
+    }
+}
+
+impl fmt::Debug for RemoteEventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteEventStream")
+            .field("topic", &self.share.topic)
+            .field("waiting", &self.len())
+            .finish()
+    }
+}
+
+impl ClientRouter {
+    /// Calls a function for every event of a topic of remote senders, until the guard is dropped.
+    ///
+    /// When it returns the router has the subscription: an event triggered afterwards is not missed. Waits while there
+    /// is no link: programs may start in any order. From then on it is registered again after every reconnect. The
+    /// function runs on a task of its own; what [`Router::add_listener`](crate::Router::add_listener) says of panics and
+    /// of what it may do holds here too.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when the topic breaks the rules or the router refuses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: the listener is then not added.
+    #[track_caller]
+    pub fn add_remote_listener<T>(
+        &self,
+        topic: T,
+        function: impl Fn(&Event<'_>) + Send + Sync + 'static,
+    ) -> impl Future<Output = Result<RemoteListener, ListenError>> + Send
+    where
+        T: TryInto<Topic>,
+        ListenError: From<T::Error>,
+    {
+        // Not an async fn: the caller's place is where the listener is added, not where its future is polled.
+        let topic = topic.try_into().map_err(ListenError::from);
+        listen(
+            Arc::clone(self.shared()),
+            topic,
+            Callback::new(Box::new(function), Location::caller()),
+        )
+    }
+
+    /// The events of a topic of remote senders as a stream.
+    ///
+    /// When it returns the router has the subscription: an event triggered afterwards is not missed. Waits while there
+    /// is no link. From then on it is registered again after every reconnect.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when the topic breaks the rules or the router refuses it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: the listener is then not added.
+    pub async fn listen_remote<T>(&self, topic: T) -> Result<RemoteEventStream, ListenError>
+    where
+        T: TryInto<Topic>,
+        ListenError: From<T::Error>,
+    {
+        let topic = topic.try_into()?;
+        let shared = self.shared();
+        let queue = ListenerQueue::new(LISTENER_MARKS, Arc::clone(shared.remote.stalls()));
+        let stream = EventStream::new(&shared.remote, topic.clone(), queue);
+        let share = Share::take(shared, &topic)?;
+        share.subscription.live().await?;
+        Ok(RemoteEventStream { stream, share })
+    }
+}
+
+/// Adds a function that listens: first here, so that nothing is missed once the router has the subscription.
+async fn listen(
+    shared: Arc<Shared>,
+    topic: Result<Topic, ListenError>,
+    callback: Callback,
+) -> Result<RemoteListener, ListenError> {
+    let topic = topic?;
+    let listener = Listener::new(&shared.remote, topic.clone(), callback);
+    let share = Share::take(&shared, &topic)?;
+    share.subscription.live().await?;
+    Ok(RemoteListener { listener, share })
+}

@@ -1,0 +1,153 @@
+//! A link to pysig's own server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use sig_core::{
+    Call, CarrierError, CodecError, EventName, Message, MessageId, Outcome, Payload, RawJson, SenderName, Topic,
+};
+
+use super::link::{Asker, Link};
+use crate::error::RequestError;
+use crate::hub::EventRecord;
+use crate::outbox::PacedEvent;
+use crate::outlet::Item;
+use crate::pressure::Gate;
+use crate::session::params::{AddListenerReply, RequestParams, SignalIn};
+use crate::session::{methods, read_params};
+
+/// How long an event may wait for its answer in all.
+const EVENT_DEADLINE: Duration = Duration::from_secs(600);
+
+/// How long a signal may wait for listeners that have no room before it is answered.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(9);
+
+/// What is special about a link to pysig's own server: it mints the ids of listeners.
+#[derive(Debug, Default)]
+pub(super) struct PysigServer {
+    listeners: Mutex<HashMap<u64, Topic>>,
+}
+
+#[derive(Serialize)]
+struct SignalOut<'a> {
+    info: InfoOut<'a>,
+    data: RawJson,
+}
+
+#[derive(Serialize)]
+struct InfoOut<'a> {
+    sender: &'a SenderName,
+    event: &'a EventName,
+}
+
+impl PysigServer {
+    /// The server answered a registration. To be told before anything else that it sent is looked at.
+    pub(super) fn registered(&self, topic: Topic, response: &RawJson) {
+        if let Ok(AddListenerReply { listener_id }) = response.parse() {
+            self.listeners.lock().insert(listener_id, topic);
+        }
+    }
+
+    /// The server's id of this topic's listener, which is not wanted any more.
+    pub(super) fn forget_listener(&self, topic: &Topic) -> Option<u64> {
+        let mut listeners = self.listeners.lock();
+        let id = listeners.iter().find(|(_, other)| *other == topic).map(|(id, _)| *id)?;
+        listeners.remove(&id);
+        Some(id)
+    }
+
+    /// Sends an event as a call; false if it was lost.
+    pub(super) fn send_event(
+        &self,
+        link: &Arc<Link>,
+        event: &EventRecord,
+        item: &Item<'_>,
+        gate: &Arc<Gate>,
+    ) -> Result<bool, CodecError> {
+        let info = InfoOut {
+            sender: &event.sender.name,
+            event: event.name(),
+        };
+        let params = SignalOut {
+            info,
+            data: RawJson::from_text(item.payload().json_text()?)?,
+        };
+        let (answer, _) = tokio::sync::oneshot::channel();
+        let asker = Asker { answer, topic: None };
+        let Ok(id) = link.replies().insert(asker, Instant::now() + EVENT_DEADLINE) else {
+            return Ok(false);
+        };
+        let message = Message::Call(Call::new(id, methods::SIGNAL, RawJson::new(&params)?));
+        let mut document = bytes::BytesMut::new();
+        let outbox = link.outbox();
+        let packed = outbox.carrier().pack(outbox.peer(), &message, &mut document);
+        let event = PacedEvent {
+            id,
+            document: document.freeze(),
+            retry_until: None,
+        };
+        let sent = packed.and_then(|()| outbox.offer_call(event, item.presence, gate));
+        if sent.is_err() {
+            link.replies().take(id);
+        }
+        sent.map(|()| true)
+    }
+
+    pub(super) fn take_call(&self, link: &Link, call: Call) -> Result<(), CarrierError> {
+        let Call { id, method, params } = call;
+        // pysig answers whatever it gets, with the id it got, or null (P39); so do we.
+        let id = Some(id.unwrap_or(MessageId::Other(serde_json::Value::Null)));
+        match method.as_deref() {
+            None => link.reply(id, Outcome::NoMethod),
+            Some(methods::SIGNAL) => match read_params::<SignalIn>(methods::SIGNAL, &params) {
+                Ok(signal) => self.take_signal(link, id, &signal),
+                Err(error) => link.reply(id, Outcome::Failed(error.into())),
+            },
+            Some(methods::REQUEST) => match read_params::<RequestParams>(methods::REQUEST, &params) {
+                Ok(params) => link.run_request(id, params),
+                Err(error) => link.reply(id, Outcome::Failed(error.into())),
+            },
+            Some(_) => link.reply(id, Outcome::UnknownMethod),
+        }
+        Ok(())
+    }
+
+    /// Hands an event to the listeners of the topic that it was sent for, and answers when they have room for the next.
+    fn take_signal(&self, link: &Link, id: Option<MessageId>, signal: &SignalIn) {
+        let listener = signal.listener();
+        let topic = listener.and_then(|listener| self.listeners.lock().get(&listener).cloned());
+        let (Some(topic), Some(event)) = (topic, &signal.info.event) else {
+            let text = format!(
+                "listener id {} not found",
+                signal.listener_id.as_ref().map_or("null", RawJson::text)
+            );
+            let failure = RequestError::HandlerFailed { code: None, text }.to_failure();
+            return link.reply(id, Outcome::Failed(failure));
+        };
+        let remote = &link.shared().remote;
+        let event = remote.event(&signal.info.sender, event);
+        let payload = Payload::from_json_text(signal.data.text().to_owned());
+        // pysig does not number its events.
+        let item = Item::new(event.next_number(), &payload).as_presence(event.name().is_presence());
+        remote.spread_in(&topic, &event, &item);
+        let gate = Arc::clone(&event.sender.gate);
+        if gate.is_open() {
+            return link.reply(id, Outcome::Done(RawJson::null()));
+        }
+        link.reply_later(id, async move {
+            let room = async {
+                loop {
+                    let opened = gate.opened();
+                    if gate.is_open() {
+                        return;
+                    }
+                    opened.await;
+                }
+            };
+            let _ = tokio::time::timeout(SIGNAL_PATIENCE, room).await;
+        });
+    }
+}

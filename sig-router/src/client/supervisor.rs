@@ -1,0 +1,189 @@
+//! Keeps the link: makes it, registers everything over it, makes it again.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sig_core::{Carrier, CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver, Uplink};
+use tokio::time::MissedTickBehavior;
+
+use super::link::{Link, is_final};
+use super::senders::RemoteEntry;
+use super::shared::Shared;
+use super::state::LinkState;
+use crate::outbox::Outbox;
+use crate::session::{Backoff, Reconnect, Want};
+
+/// How long a link that is given up may take to let go.
+const LINK_GRACE: Duration = Duration::from_secs(2);
+
+/// How often listeners that do not keep up are looked for.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Every how many ticks the link is looked after.
+const LINK_TICKS: u32 = 4;
+
+/// Starts the background tasks of a client router.
+pub(super) fn start(shared: &Arc<Shared>, reconnect: Reconnect) {
+    shared.tasks.spawn("link", keep(Arc::clone(shared), reconnect));
+    shared.tasks.spawn("ticker", tick(Arc::downgrade(shared)));
+}
+
+/// Makes the link again and again, until the router is closed or refuses for good.
+async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
+    let mut backoff = Backoff::new(reconnect);
+    while !shared.is_closing() && !shared.tasks.is_stopped() {
+        shared.states.send_replace(LinkState::Connecting);
+        let inbound = Arc::new(ClientInbound {
+            shared: Arc::downgrade(&shared),
+            last: Mutex::new(None),
+        });
+        let error = run_once(&shared, &inbound).await;
+        let last = inbound.last.lock().take();
+        if let Some(refuse) = last
+            .as_ref()
+            .and_then(|link| link.refused())
+            .filter(|refuse| is_final(refuse))
+        {
+            let (code, text) = (refuse.code.to_string(), refuse.text.clone());
+            tracing::error!(code, text, "the router refused this client for good");
+            shared.states.send_replace(LinkState::Refused { code, text });
+            return;
+        }
+        if last.as_ref().is_some_and(|link| link.was_open()) {
+            backoff.succeeded();
+        }
+        let error = last
+            .and_then(|link| link.ending().map(ToString::to_string))
+            .unwrap_or(error);
+        if shared.is_closing() || shared.tasks.is_stopped() {
+            break;
+        }
+        let retry_in = backoff.next(fastrand::f64());
+        tracing::debug!(carrier = ?shared.carrier, error, ?retry_in, "no link");
+        if !retry_in.is_zero() {
+            shared.states.send_replace(LinkState::Waiting { error, retry_in });
+            let _ = shared
+                .tasks
+                .stop_token()
+                .run_until_cancelled(tokio::time::sleep(retry_in))
+                .await;
+        }
+    }
+}
+
+/// One run of the carrier. Gives the reason for its end, in words.
+async fn run_once(shared: &Arc<Shared>, inbound: &Arc<ClientInbound>) -> String {
+    let run = shared.tasks.child();
+    let uplink = Uplink::new(Arc::clone(inbound) as Arc<dyn Inbound>, run.clone());
+    let ended = Arc::clone(&shared.carrier).run(uplink.clone()).await;
+    run.shutdown(LINK_GRACE).await;
+    shared
+        .carrier
+        .handle_all_clients_disconnected(&uplink, Disconnect::closed())
+        .await;
+    ended
+        .err()
+        .map_or_else(|| "the link ended".to_owned(), |error| error.to_string())
+}
+
+/// A carrier's links come in here.
+#[derive(Debug)]
+struct ClientInbound {
+    shared: Weak<Shared>,
+    /// The newest link.
+    last: Mutex<Option<Arc<Link>>>,
+}
+
+impl Inbound for ClientInbound {
+    fn admit(&self, id: ClientId, peer: PeerInfo) -> Result<Arc<dyn Receiver>, CarrierError> {
+        let shared = self
+            .shared
+            .upgrade()
+            .filter(|shared| !shared.is_closing())
+            .ok_or(CarrierError::Closed)?;
+        let outbox = Outbox::new(id, Arc::clone(&shared.carrier), peer, Arc::clone(shared.local.stalls()));
+        let link = Link::new(id, &shared, outbox);
+        shared.set_newest(&link);
+        *self.last.lock() = Some(Arc::clone(&link));
+        let (sending, stop) = (Arc::clone(&link), link.gone().clone());
+        shared.tasks.spawn("sending", async move {
+            match stop.run_until_cancelled(Arc::clone(sending.outbox()).send_all()).await {
+                Some(Err(error)) => sending.cut(Disconnect::link_lost(error)),
+                Some(Ok(())) => sending.cut(Disconnect::closed()),
+                None => {}
+            }
+        });
+        link.greet();
+        Ok(link)
+    }
+
+    fn all_disconnected(&self, why: Disconnect) {
+        let left = self.last.lock().clone();
+        if let Some(link) = left.filter(|link| !link.gone().is_cancelled()) {
+            link.retire(why);
+        }
+    }
+}
+
+/// The router at the other end takes calls now: registers everything that is wanted, in one batch.
+pub(super) fn opened(link: &Arc<Link>) {
+    let shared = link.shared();
+    link.set_open();
+    let mut listeners = Vec::new();
+    let mut senders = Vec::new();
+    {
+        // Under the ledger's lock, so that what is added meanwhile is registered either here or there.
+        let mut ledger = shared.ledger.lock();
+        shared.set_link(link);
+        for want in ledger.replay() {
+            match want {
+                Want::Listener { id, topic } => {
+                    let subscription = shared.subscriptions.get(&topic).map(|entry| Arc::clone(&entry));
+                    listeners.extend(subscription.map(|entry| (entry.send(link, id, &topic), entry, id)));
+                }
+                Want::Sender(want) => {
+                    let entry = shared.senders.get(&want.sender).map(|entry| Arc::clone(&entry));
+                    senders.extend(entry.map(|entry| (RemoteEntry::send(link, &want), entry)));
+                }
+            }
+        }
+    }
+    let link = Arc::clone(link);
+    shared.tasks.spawn("registering", async move {
+        for (pending, subscription, id) in listeners {
+            subscription.finish(&link, id, pending).await;
+        }
+        for (pending, entry) in senders {
+            entry.finish(&link, pending).await;
+        }
+        let shared = link.shared();
+        let is_current = shared.link().is_some_and(|current| Arc::ptr_eq(&current, &link));
+        if is_current {
+            shared.states.send_replace(LinkState::Connected);
+        }
+    });
+}
+
+/// What depends on time, until the router is gone or told to stop.
+async fn tick(shared: Weak<Shared>) {
+    let Some(stop) = shared.upgrade().map(|shared| shared.tasks.stop_token().clone()) else {
+        return;
+    };
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = 0_u32;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let Some(shared) = shared.upgrade() else { return };
+        let now = Instant::now();
+        shared.local.stalls().relieve(now);
+        shared.remote.stalls().relieve(now);
+        count = count.wrapping_add(1);
+        if count % LINK_TICKS == 0 {
+            if let Some(link) = shared.newest() {
+                link.tick(now);
+            }
+            RemoteEntry::retry_refused(&shared);
+        }
+    }
+}
