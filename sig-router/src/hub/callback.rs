@@ -1,11 +1,12 @@
 //! Callback listeners: called on the spot, or by a task of their own for events from links.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use sig_core::Tasks;
 use tokio::sync::Notify;
 
@@ -18,13 +19,37 @@ use crate::request::panic_text;
 type Function = dyn Fn(&Event<'_>) + Send + Sync;
 
 thread_local! {
-    /// The callback that runs on this thread right now, innermost.
-    static RUNNING: Cell<*const ()> = const { Cell::new(std::ptr::null()) };
+    /// The callbacks that run on this thread right now, innermost last.
+    static RUNNING: RefCell<Vec<*const ()>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes that this thread is inside of a callback. A thread that is ending (a sender in a thread local leaves late)
+/// has no notes any more and does without.
+struct Inside;
+
+impl Inside {
+    fn of(callback: *const ()) -> Self {
+        let _ = RUNNING.try_with(|running| running.borrow_mut().push(callback));
+        Self
+    }
+
+    fn count(callback: *const ()) -> usize {
+        let count = |running: &RefCell<Vec<_>>| running.borrow().iter().filter(|other| **other == callback).count();
+        RUNNING.try_with(count).unwrap_or(0)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = RUNNING.try_with(|running| running.borrow_mut().pop());
+    }
 }
 
 /// A function that listens.
 pub(crate) struct Callback {
-    function: Box<Function>,
+    /// Taken out when the guard goes, so that what the function owns goes with it and never under a lock of the router:
+    /// it may own senders and listeners.
+    function: Mutex<Option<Arc<Function>>>,
     /// Where it was added, for people.
     place: &'static Location<'static>,
     live: AtomicBool,
@@ -36,7 +61,7 @@ pub(crate) struct Callback {
 impl Callback {
     pub(crate) fn new(function: Box<Function>, place: &'static Location<'static>) -> Self {
         Self {
-            function,
+            function: Mutex::new(Some(Arc::from(function))),
             place,
             live: AtomicBool::new(true),
             running: AtomicUsize::new(0),
@@ -47,34 +72,44 @@ impl Callback {
 
     /// Calls the function unless its guard is gone. A panic is caught and reported; the other listeners still run.
     pub(crate) fn call(&self, event: &Event<'_>) {
-        self.running.fetch_add(1, Ordering::AcqRel);
-        if self.live.load(Ordering::Acquire) {
-            let before = RUNNING.replace(std::ptr::from_ref(self).cast());
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (self.function)(event))) {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        let function = self.function.lock().clone();
+        if let Some(function) = function {
+            let inside = Inside::of(self.address());
+            let call = move || function(event);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
                 let (sender, name, panic) = (event.sender(), event.name(), panic_text(&*panic));
                 tracing::error!(%sender, event = %name, listener = %self.place, panic, "a listener panicked");
             }
-            RUNNING.set(before);
+            drop(inside);
         }
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 && !self.live.load(Ordering::Acquire) {
+        // Sequentially consistent, as in `retire` and `ended`: either this sees the guard gone, or they see the call over.
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        if !self.live.load(Ordering::SeqCst) {
             self.ended.notify_waiters();
         }
     }
 
-    /// No new call begins from now on.
+    fn address(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
+    }
+
+    /// No new call begins from now on, and the function is dropped: here, or at the end of the last call that runs.
     pub(crate) fn retire(&self) {
-        self.live.store(false, Ordering::Release);
+        self.live.store(false, Ordering::SeqCst);
+        let function = self.function.lock().take();
+        drop(function);
         if let Some(mailbox) = self.mailbox.get() {
             mailbox.close();
         }
     }
 
-    /// Waits until no call runs any more, but for one that this very thread is in.
+    /// Waits until no call runs any more, but for those that this very thread is in.
     pub(crate) async fn ended(&self) {
-        let own = usize::from(RUNNING.get() == std::ptr::from_ref(self).cast());
+        let own = Inside::count(self.address());
         loop {
             let ended = self.ended.notified();
-            if self.running.load(Ordering::Acquire) <= own {
+            if self.running.load(Ordering::SeqCst) <= own {
                 return;
             }
             ended.await;
@@ -84,10 +119,7 @@ impl Callback {
     /// The queue through which events from links reach the function, and the task that takes from it.
     pub(crate) fn mailbox(self: &Arc<Self>, tasks: &Tasks, stalls: &Arc<Stalls>) -> Arc<dyn Outlet> {
         let mailbox = self.mailbox.get_or_init(|| {
-            let queue = ListenerQueue::new(LISTENER_MARKS, Arc::clone(stalls));
-            if !self.live.load(Ordering::Acquire) {
-                queue.close();
-            }
+            let queue = ListenerQueue::at(self.place, LISTENER_MARKS, Arc::clone(stalls));
             let (callback, source, stop) = (Arc::clone(self), Arc::clone(&queue), tasks.stop_token().clone());
             tasks.spawn("listener", async move {
                 while let Some(Some(delivery)) = stop.run_until_cancelled(source.next()).await {
@@ -101,6 +133,10 @@ impl Callback {
             });
             queue
         });
+        // Checked after it is there for `retire` to find, so that one of the two closes it.
+        if !self.live.load(Ordering::SeqCst) {
+            mailbox.close();
+        }
         Arc::clone(mailbox) as Arc<dyn Outlet>
     }
 }
