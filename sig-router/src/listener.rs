@@ -37,7 +37,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.hub.unlisten(&self.topic, self.key);
+        if !self.detached {
+            self.hub.unlisten(&self.topic, self.key);
+        }
     }
 }
 
