@@ -164,7 +164,8 @@ impl Stream for EventStream {
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        self.queue.close();
+        // A router may go on to hold the queue for a while: in what it resolved for the next trigger.
+        self.queue.discard();
     }
 }
 

@@ -83,6 +83,10 @@ pub(crate) struct Marks {
     pub(crate) patience: Duration,
 }
 
+/// Nothing goes into a queue that holds this many times its marks: neither presence, which is exempt from patience, nor
+/// what a link sends beyond its credit.
+const HARD_LIMIT: usize = 4;
+
 /// The fill of one queue and whom it holds up. Lives under the queue's lock.
 #[derive(Debug)]
 pub(crate) struct Pressure {
@@ -108,29 +112,35 @@ impl Pressure {
         }
     }
 
-    /// Whether the queue takes an event; one that is lagging counts it as lost instead.
-    pub(crate) fn accepts(&mut self) -> bool {
-        if self.lagging {
-            self.lagged += 1;
-        }
-        !self.lagging
+    /// Whether the queue takes an event; one that it does not take counts as lost. Presence is taken while it lags too.
+    pub(crate) fn accepts(&mut self, presence: bool) -> bool {
+        let accepts = self.has_room() && (presence || !self.lagging);
+        self.lagged += u64::from(!accepts);
+        accepts
     }
 
-    /// An event was put in. Shuts the gate when the queue is full now; true when it just became so.
+    fn has_room(&self) -> bool {
+        let Marks { count, bytes, .. } = self.marks;
+        self.count < count.saturating_mul(HARD_LIMIT) && self.bytes < bytes.saturating_mul(HARD_LIMIT)
+    }
+
+    /// An event was put in. Shuts the gate when the queue is full now, unless it has given up holding anybody; true
+    /// when it just became full.
     pub(crate) fn put(&mut self, bytes: usize, gate: &Arc<Gate>) -> bool {
         if self.count == 0 {
             self.last_taken = Instant::now();
         }
         self.count += 1;
         self.bytes += bytes;
-        if self.count < self.marks.count && self.bytes < self.marks.bytes {
+        if self.lagging || (self.count < self.marks.count && self.bytes < self.marks.bytes) {
             return false;
         }
+        let turned_full = self.held.is_empty();
         if !self.held.iter().any(|held| Arc::ptr_eq(held, gate)) {
             gate.shut();
             self.held.push(Arc::clone(gate));
         }
-        self.held.len() == 1
+        turned_full
     }
 
     /// Events were taken out. Gives the gates to release once the queue's lock is free.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ pub(crate) struct ListenerQueue {
     state: Mutex<State>,
     ready: AtomicWaker,
     stalls: Arc<Stalls>,
+    /// Where the listener was added, for people.
+    place: &'static Location<'static>,
     me: Weak<Self>,
 }
 
@@ -46,7 +49,13 @@ struct Entry {
 }
 
 impl ListenerQueue {
+    #[track_caller]
     pub(crate) fn new(marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
+        Self::at(Location::caller(), marks, stalls)
+    }
+
+    /// One for a listener that was added at this place.
+    pub(crate) fn at(place: &'static Location<'static>, marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             state: Mutex::new(State {
                 entries: VecDeque::new(),
@@ -55,6 +64,7 @@ impl ListenerQueue {
             }),
             ready: AtomicWaker::new(),
             stalls,
+            place,
             me: me.clone(),
         })
     }
@@ -94,6 +104,13 @@ impl ListenerQueue {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    /// Closes it and drops what waits: nobody will take it.
+    pub(crate) fn discard(&self) {
+        self.close();
+        let entries = std::mem::take(&mut self.state.lock().entries);
+        drop(entries);
+    }
+
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
         self.state.lock().entries.len()
@@ -114,7 +131,7 @@ impl Outlet for ListenerQueue {
 
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         let mut state = self.state.lock();
-        if state.closed || (!item.presence && !state.pressure.accepts()) {
+        if state.closed || !state.pressure.accepts(item.presence) {
             return;
         }
         let lagged = state.pressure.take_lagged();
@@ -138,6 +155,6 @@ impl Stallable for ListenerQueue {
 
 impl fmt::Debug for ListenerQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ListenerQueue").field("waiting", &self.len()).finish()
+        write!(f, "queue of the listener at {} ({} waiting)", self.place, self.len())
     }
 }

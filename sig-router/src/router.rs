@@ -109,6 +109,7 @@ impl Router {
     /// # Errors
     ///
     /// [`ListenError::Name`] when the topic breaks the rules.
+    #[track_caller]
     pub fn listen<T>(&self, topic: T) -> Result<EventStream, ListenError>
     where
         T: TryInto<Topic>,

@@ -66,7 +66,13 @@ impl Signal {
     /// [`TriggerError::Busy`] when a listener has no room, [`TriggerError::Offline`] when the sender is a remote one and
     /// the link is down; nobody got the event then. Otherwise as [`trigger`](Self::trigger).
     pub fn try_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
-        self.attempt(value).map_err(|not_now| match not_now {
+        let mut outcome = self.attempt(value);
+        if matches!(outcome, Err(NotNow::Shut)) {
+            // Triggers that never wait must not stay shut out by a listener that takes nothing.
+            self.hub.stalls().relieve(Instant::now());
+            outcome = self.attempt(value);
+        }
+        outcome.map_err(|not_now| match not_now {
             NotNow::Shut if self.hub.is_offline(&self.event) => self.offline(),
             NotNow::Shut => self.busy(),
             NotNow::Failed(error) => error,

@@ -215,7 +215,7 @@ impl Outbox {
         gate: &Arc<Gate>,
     ) -> Result<bool, CodecError> {
         let mut state = self.state.lock();
-        if state.closed || (!item.presence && !state.pressure.accepts()) {
+        if state.closed || !state.pressure.accepts(item.presence) {
             return Ok(false);
         }
         let state = &mut *state;
@@ -251,7 +251,7 @@ impl Outbox {
     /// Puts an event in for a paced peer, as a call that it answers.
     pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<(), CodecError> {
         let mut state = self.state.lock();
-        if state.closed || (!presence && !state.pressure.accepts()) {
+        if state.closed || !state.pressure.accepts(presence) {
             return Ok(());
         }
         let state = &mut *state;
