@@ -31,6 +31,12 @@ pub enum AddSenderError {
         /// The event.
         name: String,
     },
+    /// Listeners to `#connect` add senders in a circle.
+    #[error("triggers are nested {limit} deep; listeners to #connect add senders in a circle")]
+    TooDeep {
+        /// The limit.
+        limit: u32,
+    },
     /// The remote router refused.
     #[error("the router refused the sender: {0}")]
     Refused(String),

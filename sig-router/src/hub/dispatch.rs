@@ -20,24 +20,28 @@ thread_local! {
     static NESTING: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Counts the nesting of triggers on this thread.
-struct Nesting;
+/// Counts the nesting of triggers on this thread. Senders that come and go trigger too.
+pub(super) struct Nesting;
 
 impl Nesting {
-    fn enter() -> Result<Self, TriggerError> {
-        NESTING.with(|nesting| {
-            if nesting.get() >= MAX_NESTING {
-                return Err(TriggerError::TooDeep { limit: MAX_NESTING });
-            }
-            nesting.set(nesting.get() + 1);
-            Ok(Self)
-        })
+    /// One level deeper, or the limit that forbids it.
+    pub(super) fn enter() -> Result<Self, u32> {
+        if NESTING.get() >= MAX_NESTING {
+            return Err(MAX_NESTING);
+        }
+        Ok(Self::go_on())
+    }
+
+    /// One level deeper, for what cannot be refused.
+    pub(super) fn go_on() -> Self {
+        NESTING.set(NESTING.get() + 1);
+        Self
     }
 }
 
 impl Drop for Nesting {
     fn drop(&mut self) {
-        NESTING.with(|nesting| nesting.set(nesting.get() - 1));
+        NESTING.set(NESTING.get() - 1);
     }
 }
 
@@ -61,7 +65,7 @@ impl Hub {
     ///
     /// Queues get it first, under the sender's lane; then the functions are called, in pysig's order, without a lock.
     pub(crate) fn trigger(&self, event: &Arc<EventRecord>, generation: u64, value: &dyn Value) -> Result<(), NotNow> {
-        let nesting = Nesting::enter()?;
+        let nesting = Nesting::enter().map_err(|limit| TriggerError::TooDeep { limit })?;
         let sender = &event.sender;
         let mut payload: Option<Payload> = None;
         let (snapshot, number) = loop {

@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
 
 use super::Hub;
+use super::dispatch::Nesting;
 use super::record::{Connection, EventRecord, Owner, SenderRecord};
 use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
 use crate::outlet::{Item, Uplink};
 use crate::request::{Request, Requests};
+
+/// Stands for a deadline beyond what the clock can express.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A sender to be added.
 #[derive(Debug)]
@@ -68,6 +72,7 @@ impl Hub {
                 name: event.to_string(),
             });
         }
+        let nesting = Nesting::enter().map_err(|limit| AddSenderError::TooDeep { limit })?;
         let mut registry = self.registry.lock();
         let sender = registry.sender(&name);
         let mut lane = sender.lane.lock();
@@ -78,7 +83,9 @@ impl Hub {
             registry.event(&sender, event, &self.everything).restart_numbers();
         }
         let connect = registry.event(&sender, &EventName::connect(), &self.everything);
-        registry.event(&sender, &EventName::disconnect(), &self.everything);
+        let disconnect = registry.event(&sender, &EventName::disconnect(), &self.everything);
+        connect.restart_numbers();
+        disconnect.restart_numbers();
         registry.last_generation += 1;
         let connection = Connection {
             generation: registry.last_generation,
@@ -94,6 +101,7 @@ impl Hub {
         drop(lane);
         drop(registry);
         call(&connect, shown);
+        drop(nesting);
         Ok(sender)
     }
 
@@ -122,6 +130,7 @@ impl Hub {
         let shown = disconnect.as_ref().and_then(|event| self.show(event, &presence, owner));
         drop(lane);
         if let Some(event) = &disconnect {
+            let _nesting = Nesting::go_on();
             call(event, shown);
         }
         self.registry.lock().forget_if_unused(&sender);
@@ -178,7 +187,9 @@ impl Hub {
                 sender: sender.to_owned(),
             });
         };
-        let request = Request::new(name, method.to_owned(), params, Instant::now() + timeout);
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + FOREVER);
+        let request = Request::new(name, method.to_owned(), params, deadline);
         requests.answer(request).await
     }
 

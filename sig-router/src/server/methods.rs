@@ -59,7 +59,7 @@ pub(super) fn refused_sender(error: &AddSenderError) -> Outcome {
     let code = match error {
         AddSenderError::NameTaken { .. } => "name_taken",
         AddSenderError::Name(_) | AddSenderError::Empty { .. } | AddSenderError::Presence { .. } => "malformed",
-        AddSenderError::Refused(_) | AddSenderError::Closed => "refused",
+        AddSenderError::Refused(_) | AddSenderError::TooDeep { .. } | AddSenderError::Closed => "refused",
     };
     failed(code, error)
 }
