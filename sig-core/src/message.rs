@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::payload::Payload;
 use crate::raw_json::RawJson;
@@ -81,19 +81,28 @@ pub struct EventMessage {
 /// The id of a call, chosen by its sender and echoed in the reply.
 ///
 /// This side always chooses numbers. A peer may use any JSON value (P39), which is echoed as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageId {
     /// A number.
     Number(u64),
-    /// Anything else.
-    #[serde(deserialize_with = "other")]
-    Other(serde_json::Value),
+    /// Anything else, as its text: a number may lose digits when it is read.
+    Other(RawJson),
 }
 
-/// Reads an id that is not a number of this side's kind. (`RawJson` does not work inside an untagged enum.)
-fn other<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<serde_json::Value, D::Error> {
-    serde_json::Value::deserialize(deserializer)
+impl Serialize for MessageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => number.serialize(serializer),
+            Self::Other(other) => other.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MessageId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = RawJson::deserialize(deserializer)?;
+        Ok(id.text().parse().map_or(Self::Other(id), Self::Number))
+    }
 }
 
 impl MessageId {

@@ -99,7 +99,7 @@ impl PysigServer {
     pub(super) fn take_call(&self, link: &Link, call: Call) -> Result<(), CarrierError> {
         let Call { id, method, params } = call;
         // pysig answers whatever it gets, with the id it got, or null (P39); so do we.
-        let id = Some(id.unwrap_or(MessageId::Other(serde_json::Value::Null)));
+        let id = Some(id.unwrap_or(MessageId::Other(RawJson::null())));
         match method.as_deref() {
             None => link.reply(id, Outcome::NoMethod),
             Some(methods::SIGNAL) => match read_params::<SignalIn>(methods::SIGNAL, &params) {

@@ -213,7 +213,7 @@ impl Pysig {
     pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
         let Call { id, method, params } = call;
         // pysig answers whatever it gets, with the id it got, or null (P39).
-        let id = Some(id.unwrap_or(MessageId::Other(serde_json::Value::Null)));
+        let id = Some(id.unwrap_or(MessageId::Other(RawJson::null())));
         let Some(method) = method else {
             session.reply(id, Outcome::NoMethod);
             return Ok(());
