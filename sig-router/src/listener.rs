@@ -10,7 +10,6 @@ use sig_core::Topic;
 
 use crate::event::{Event, Lagged};
 use crate::hub::{Callback, Hub, ListenerKey, Target};
-use crate::outlet::Outlet as _;
 use crate::queue::ListenerQueue;
 
 /// A registration at a hub that ends when it is dropped.
@@ -103,7 +102,7 @@ impl fmt::Debug for Listener {
 
 /// The events of a topic as a [`Stream`], behind a bounded queue.
 ///
-/// Holds up to 1,024 events or 8 MiB. When it is full, senders wait for it; when nothing is taken from it for five
+/// Holds up to 1,024 events or 4 MiB. When it is full, senders wait for it; when nothing is taken from it for five
 /// seconds, it loses events instead until it is empty, and yields [`Lagged`] where they are missing. It ends with the
 /// router, and dropping it unlistens.
 ///

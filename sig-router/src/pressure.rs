@@ -83,9 +83,12 @@ pub(crate) struct Marks {
     pub(crate) patience: Duration,
 }
 
-/// Nothing goes into a queue that holds this many times its marks: neither presence, which is exempt from patience, nor
-/// what a link sends beyond its credit.
-const HARD_LIMIT: usize = 4;
+/// Nothing goes into a queue that holds this many times its marks: what was granted to the senders and what is under
+/// way on a link still fits, but neither presence nor a peer that ignores its credit fills the memory.
+const HARD_COUNT: usize = 256;
+
+/// The same in bytes.
+const HARD_BYTES: usize = 16;
 
 /// The fill of one queue and whom it holds up. Lives under the queue's lock.
 #[derive(Debug)]
@@ -121,7 +124,7 @@ impl Pressure {
 
     fn has_room(&self) -> bool {
         let Marks { count, bytes, .. } = self.marks;
-        self.count < count.saturating_mul(HARD_LIMIT) && self.bytes < bytes.saturating_mul(HARD_LIMIT)
+        self.count < count.saturating_mul(HARD_COUNT) && self.bytes < bytes.saturating_mul(HARD_BYTES)
     }
 
     /// An event was put in. Shuts the gate when the queue is full now, unless it has given up holding anybody; true
@@ -135,12 +138,12 @@ impl Pressure {
         if self.lagging || (self.count < self.marks.count && self.bytes < self.marks.bytes) {
             return false;
         }
-        let turned_full = self.held.is_empty();
-        if !self.held.iter().any(|held| Arc::ptr_eq(held, gate)) {
-            gate.shut();
-            self.held.push(Arc::clone(gate));
+        if self.held.iter().any(|held| Arc::ptr_eq(held, gate)) {
+            return false;
         }
-        turned_full
+        gate.shut();
+        self.held.push(Arc::clone(gate));
+        self.held.len() == 1
     }
 
     /// Events were taken out. Gives the gates to release once the queue's lock is free.

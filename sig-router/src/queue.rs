@@ -18,7 +18,7 @@ use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release
 /// How much one listener may have waiting.
 pub(crate) const LISTENER_MARKS: Marks = Marks {
     count: 1024,
-    bytes: 8 * 1024 * 1024,
+    bytes: 4 * 1024 * 1024,
     patience: Duration::from_secs(5),
 };
 

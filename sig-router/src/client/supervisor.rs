@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sig_core::{Carrier, CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver, Uplink};
+use sig_core::{CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver, Uplink};
 use tokio::time::MissedTickBehavior;
 
 use super::link::{Link, is_final};
@@ -17,11 +17,11 @@ use crate::session::{Backoff, Reconnect, Want};
 /// How long a link that is given up may take to let go.
 const LINK_GRACE: Duration = Duration::from_secs(2);
 
-/// How often listeners that do not keep up are looked for.
+/// How often the link, and listeners that do not keep up, are looked after.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Every how many ticks the link is looked after.
-const LINK_TICKS: u32 = 4;
+/// Every how many ticks the router is asked once more for a name that was taken.
+const RETRY_TICKS: u32 = 4;
 
 /// Starts the background tasks of a client router.
 pub(super) fn start(shared: &Arc<Shared>, reconnect: Reconnect) {
@@ -179,10 +179,10 @@ async fn tick(shared: Weak<Shared>) {
         shared.local.stalls().relieve(now);
         shared.remote.stalls().relieve(now);
         count = count.wrapping_add(1);
-        if count % LINK_TICKS == 0 {
-            if let Some(link) = shared.newest() {
-                link.tick(now);
-            }
+        if let Some(link) = shared.newest() {
+            link.tick(now);
+        }
+        if count % RETRY_TICKS == 0 {
             RemoteEntry::retry_refused(&shared);
         }
     }

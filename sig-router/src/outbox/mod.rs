@@ -214,11 +214,11 @@ impl Outbox {
         item: &Item<'_>,
         gate: &Arc<Gate>,
     ) -> Result<bool, CodecError> {
-        let mut state = self.state.lock();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
         if state.closed || !state.pressure.accepts(item.presence) {
             return Ok(false);
         }
-        let state = &mut *state;
         let Lanes::Free { bulk, .. } = &mut state.lanes else {
             return Ok(false);
         };
@@ -239,22 +239,19 @@ impl Outbox {
         let was_empty = state.bulk_count == 0;
         state.bulk_count += 1;
         state.bulk_bytes += bytes;
-        if state.pressure.put(bytes, gate) {
-            self.stalls.add(self.me.clone());
-        }
-        if was_empty {
-            self.wake.notify_one();
-        }
+        let turned_full = state.pressure.put(bytes, gate);
+        drop(guard);
+        self.put_in(turned_full, was_empty);
         Ok(true)
     }
 
     /// Puts an event in for a paced peer, as a call that it answers.
     pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<(), CodecError> {
-        let mut state = self.state.lock();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
         if state.closed || !state.pressure.accepts(presence) {
             return Ok(());
         }
-        let state = &mut *state;
         let Lanes::Paced(pacer) = &mut state.lanes else {
             return Ok(());
         };
@@ -266,11 +263,20 @@ impl Outbox {
         let bytes = document.len();
         pacer.call(id, document, retry_until)?;
         state.paced_events.insert(id, bytes);
-        if state.pressure.put(bytes, gate) {
+        let turned_full = state.pressure.put(bytes, gate);
+        drop(guard);
+        self.put_in(turned_full, true);
+        Ok(())
+    }
+
+    /// An event was put in; the lock is free again.
+    fn put_in(&self, turned_full: bool, wake: bool) {
+        if turned_full {
             self.stalls.add(self.me.clone());
         }
-        self.wake.notify_one();
-        Ok(())
+        if wake {
+            self.wake.notify_one();
+        }
     }
 
     /// A paced peer answered a call. One that it was not `ready` for may be sent again.

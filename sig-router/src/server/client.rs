@@ -13,7 +13,7 @@ use sig_core::{
     RawJson, Reason, Receiver, Reply, Tasks,
 };
 use sig_wire::{EventFrame, Kind, Split};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::inbound::upgrade;
 use super::native::Native;
@@ -333,9 +333,14 @@ impl ClientSession {
         }
     }
 
+    /// Leave to run something in the background for this client, if it does not have too much of that.
+    pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.running).try_acquire_owned().ok()
+    }
+
     /// Runs a request of this client in the background and answers it.
     pub(super) fn run_request(&self, id: Option<MessageId>, params: RequestParams) -> Result<(), Fault> {
-        let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() else {
+        let Some(permit) = self.permit() else {
             self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
             return Ok(());
         };

@@ -84,6 +84,7 @@ struct Ownership {
 impl Drop for Ownership {
     fn drop(&mut self) {
         self.shared.tasks.abort();
+        self.shared.hub.close();
     }
 }
 

@@ -225,7 +225,6 @@ impl Native {
         self.aliases.get(&alias).ok_or_else(unknown)
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the last step of its callers")]
     fn publish(session: &ClientSession, published: &Published, item: &Item<'_>) -> Result<(), Fault> {
         session
             .hub()

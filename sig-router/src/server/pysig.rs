@@ -340,6 +340,11 @@ impl Pysig {
 
     /// Hands an event on, and answers when its listeners have room for the next.
     fn signal(session: &ClientSession, id: Option<MessageId>, params: Params) -> Result<(), Fault> {
+        // One that does not wait for its answers is not served faster than its listeners take.
+        let Some(permit) = session.permit() else {
+            session.reply(id, fail("too many signals are under way"));
+            return Ok(());
+        };
         let gate = match Self::publish(session, params) {
             Ok(gate) => gate,
             Err(outcome) => {
@@ -368,6 +373,7 @@ impl Pysig {
             let _ = gone
                 .run_until_cancelled(tokio::time::timeout(SIGNAL_PATIENCE, room))
                 .await;
+            drop(permit);
             if let Some(session) = session.upgrade() {
                 session.reply(id, Outcome::Done(RawJson::null()));
             }

@@ -8,26 +8,19 @@ use tokio::time::MissedTickBehavior;
 
 use super::Shared;
 
-/// How often listeners that do not keep up are looked for.
+/// How often all of it is looked after: an eighth of the shortest heartbeat or better.
 const TICK: Duration = Duration::from_millis(250);
-
-/// Every how many ticks the clients are looked after.
-const CLIENT_TICKS: u32 = 4;
 
 /// Runs until the server is gone or told to stop.
 pub(super) async fn run(shared: Weak<Shared>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = 0_u32;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
         shared.hub.stalls().relieve(now);
-        count = count.wrapping_add(1);
-        if count % CLIENT_TICKS == 0 {
-            // No guard of the table is held while a client is looked after: it may remove itself.
-            let clients: Vec<_> = shared.clients.iter().map(|client| Arc::clone(&client)).collect();
-            clients.iter().for_each(|client| client.tick(now));
-        }
+        // No guard of the table is held while a client is looked after: it may remove itself.
+        let clients: Vec<_> = shared.clients.iter().map(|client| Arc::clone(&client)).collect();
+        clients.iter().for_each(|client| client.tick(now));
     }
 }

@@ -21,6 +21,11 @@ impl Window {
         }
     }
 
+    /// Whether everything granted was consumed: a peer that sends more does not keep to its credit.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.consumed >= self.granted
+    }
+
     /// So many bytes were taken from the sender and dealt with.
     pub(crate) fn consumed(&mut self, bytes: u64) {
         self.consumed = self.consumed.saturating_add(bytes);

@@ -38,7 +38,7 @@ const MAX_WORD: usize = 64;
 /// Longest text for people, in characters.
 const MAX_PROSE: usize = 1024;
 /// The shortest heartbeat that a peer can talk this side into, in milliseconds.
-const MIN_HEARTBEAT_MS: u64 = 100;
+const MIN_HEARTBEAT_MS: u64 = 1000;
 
 /// Opens a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
