@@ -1,0 +1,140 @@
+//! Commands that talk to a router.
+
+use std::time::Duration;
+
+use clap::Args;
+use sig_core::{CarrierUrl, EventName, NameError, SenderName, Topic};
+
+use crate::duration;
+
+/// Which router to talk to.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Router to talk to [default: local socket, then tcp://127.0.0.1:3000]
+    #[arg(long, env = "SIG_URL", hide_env_values = true)]
+    pub(crate) url: Option<CarrierUrl>,
+
+    /// Wait for a router when none answers, instead of failing
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Print events as they come.
+///
+/// It runs until it is stopped, and goes on by itself when the router was restarted. A sender may come later than its
+/// listener.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Topics:
+  SENDER/EVENT    one event of one sender
+  SENDER          every event of a sender
+  #CHANNEL        the events of this name of all senders (quote it: '#alarm')
+  *               everything (quote it: '*'); the default
+
+With --json each event is {\"sender\":..,\"event\":..,\"number\":..,\"data\":..}.
+
+Examples:
+  sig listen
+  sig listen host/cpu
+  sig listen timer '#alarm' --count 10")]
+pub(crate) struct Listen {
+    /// What to listen to
+    #[arg(value_name = "TOPIC", default_value = "*", hide_default_value = true)]
+    pub(crate) topics: Vec<Topic>,
+
+    /// End after this many events
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// End after this time; exit code 5 if fewer than --count events came (without --count: none)
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Trigger an event, or one per line of standard input.
+///
+/// The sender is connected for as long as it takes, so its name must be free.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sig trigger timer tic
+  sig trigger thermometer celsius 21.5
+  sig trigger me hello --text world
+  tail -f app.log | sig trigger app log - --text")]
+pub(crate) struct Trigger {
+    /// Name of the sender
+    #[arg(value_parser = sender)]
+    pub(crate) sender: SenderName,
+
+    /// Name of the event
+    #[arg(value_parser = event)]
+    pub(crate) event: EventName,
+
+    /// The event's data, or `-` for one event per line of standard input [default: null]
+    #[arg(value_name = "JSON | -", allow_negative_numbers = true)]
+    pub(crate) data: Option<String>,
+
+    /// Take the data as text and not as JSON
+    #[arg(long, requires = "data")]
+    pub(crate) text: bool,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Call a method of a sender and print the response.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sig request host snapshot
+  sig request calculator add '[1, 2]' --timeout 500ms")]
+pub(crate) struct Request {
+    /// Name of the sender
+    #[arg(value_parser = sender)]
+    pub(crate) sender: SenderName,
+
+    /// Name of the method
+    pub(crate) method: String,
+
+    /// The parameters [default: null]
+    #[arg(value_name = "JSON", allow_negative_numbers = true)]
+    pub(crate) params: Option<String>,
+
+    /// How long to wait for the response
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// List the senders of a router.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Show the events of each sender
+    #[arg(long, short)]
+    pub(crate) events: bool,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Print the version of this command and of the router.
+///
+/// That no router answers is an error only when --url names one.
+#[derive(Debug, Args)]
+pub(crate) struct Version {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+fn sender(text: &str) -> Result<SenderName, NameError> {
+    SenderName::new(text)
+}
+
+fn event(text: &str) -> Result<EventName, NameError> {
+    EventName::new(text)
+}

@@ -1,0 +1,55 @@
+//! The commands, one file each.
+
+mod completions;
+mod demo;
+mod listen;
+mod ls;
+mod man;
+mod request;
+mod serve;
+mod trigger;
+mod version;
+
+use crate::args::{Command, Common};
+use crate::context::Context;
+use crate::exit::{Code, Failure};
+use crate::output::Output;
+
+/// Runs the command.
+pub(crate) fn run(command: &Command, common: Common) -> Result<Code, Failure> {
+    let mut out = Output::new(common.json);
+    match command {
+        Command::Completions(args) => {
+            completions::run(args, &mut out)?;
+            return out.flush().map(|()| Code::Done);
+        }
+        Command::Man(args) => {
+            man::run(args, &mut out)?;
+            return out.flush().map(|()| Code::Done);
+        }
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::system("cannot start", &error))?;
+    let result = runtime.block_on(async {
+        let mut context = Context::new(out)?;
+        let code = network(command, &mut context).await?;
+        context.out.flush().map(|()| code)
+    });
+    // A thread may still wait for standard input or a dead file system: it must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn network(command: &Command, context: &mut Context) -> Result<Code, Failure> {
+    match command {
+        Command::Demo(args) => demo::run(args, context).await,
+        Command::Serve(args) => serve::run(args, context).await,
+        Command::Listen(args) => listen::run(args, context).await,
+        Command::Trigger(args) => trigger::run(args, context).await,
+        Command::Request(args) => request::run(args, context).await,
+        Command::Ls(args) => ls::run(args, context).await,
+        Command::Version(args) => version::run(args, context).await,
+        Command::Completions(_) | Command::Man(_) => Ok(Code::Done),
+    }
+}

@@ -1,0 +1,142 @@
+//! Who can connect to an address.
+
+use std::fmt;
+use std::net::{IpAddr, ToSocketAddrs as _};
+
+use serde::Serialize;
+use sig_core::CarrierUrl;
+
+use crate::exit::{Code, Failure};
+
+/// Who can connect to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Exposure {
+    /// The user who runs the router.
+    User,
+    /// Every user and program of this machine.
+    Machine,
+    /// Every host that has a way to this one.
+    Network,
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "this user only",
+            Self::Machine => "this machine only",
+            Self::Network => "EVERY HOST IN THE NETWORK, without a password",
+        })
+    }
+}
+
+impl Exposure {
+    /// Who could connect if a router listened at `url`. What is not known to be private counts as open.
+    pub(crate) fn of(url: &CarrierUrl) -> Self {
+        match url.scheme() {
+            "ipc" => Self::User,
+            "local" => Self::User,
+            _ if loops_back(url.address()) => Self::Machine,
+            _ => Self::Network,
+        }
+    }
+}
+
+/// Refuses an address that other machines can reach, unless they are meant to.
+pub(crate) fn check(url: &CarrierUrl, insecure: bool) -> Result<Exposure, Failure> {
+    let exposure = Exposure::of(url);
+    if exposure < Exposure::Network || insecure {
+        return Ok(exposure);
+    }
+    let port = url.address().rsplit_once(':').map(|(_, port)| port);
+    let port = port.filter(|port| !matches!(*port, "" | "0")).unwrap_or("3000");
+    Err(Failure::new(
+        Code::Refused,
+        "exposed",
+        format_args!(
+            "{url} can be reached from other machines, and there are no tokens yet: whoever connects could hear and \
+             trigger everything"
+        ),
+    )
+    .with_fix(format!(
+        "listen on {}://127.0.0.1:{port} and reach it from the other machine through\n\
+         ssh -L {port}:127.0.0.1:{port} USER@THIS-HOST, or add --insecure if every host in the network is trusted",
+        url.scheme()
+    )))
+}
+
+/// Whether an address `host:port` stays on this machine. All addresses that a name stands for must.
+fn loops_back(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return ip.to_canonical().is_loopback();
+    }
+    if host.is_empty() {
+        return false;
+    }
+    match (host, 0).to_socket_addrs() {
+        Ok(found) => {
+            let mut found = found.peekable();
+            found.peek().is_some() && found.all(|found| found.ip().to_canonical().is_loopback())
+        }
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(url: &str) -> Exposure {
+        Exposure::of(&url.parse().unwrap())
+    }
+
+    #[test]
+    fn loopback_stays_on_this_machine() {
+        for url in [
+            "tcp://127.0.0.1:3000",
+            "tcp://127.9.9.9:1",
+            "tcp://[::1]:3000",
+            "tcp://[::ffff:127.0.0.1]:3000",
+            "tcp://localhost:3000",
+        ] {
+            assert_eq!(of(url), Exposure::Machine, "{url}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_open() {
+        for url in [
+            "tcp://0.0.0.0:3000",
+            "tcp://[::]:3000",
+            "tcp://:3000",
+            "tcp://192.168.1.5:3000",
+            "tcp://no-such-host.invalid:3000",
+            "carrier-pigeon://roof",
+            "tcp://",
+        ] {
+            assert_eq!(of(url), Exposure::Network, "{url}");
+        }
+    }
+
+    #[test]
+    fn local_sockets_belong_to_the_user() {
+        assert_eq!(of("ipc://"), Exposure::User);
+        assert_eq!(of("ipc:///run/lab/sig.sock"), Exposure::User);
+    }
+
+    #[test]
+    fn open_addresses_need_a_word_and_the_refusal_says_which() {
+        let url: CarrierUrl = "tcp://0.0.0.0:4000".parse().unwrap();
+        let refused = check(&url, false).unwrap_err();
+        assert_eq!(refused.code, Code::Refused);
+        assert!(refused.text.contains("tcp://0.0.0.0:4000"));
+        let fix = refused.fix.unwrap();
+        assert!(
+            fix.contains("tcp://127.0.0.1:4000") && fix.contains("--insecure"),
+            "{fix}"
+        );
+        assert_eq!(check(&url, true), Ok(Exposure::Network));
+    }
+}

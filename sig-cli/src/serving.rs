@@ -1,0 +1,130 @@
+//! A router on its carriers, for `serve` and `demo`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{BoxStream, SelectAll, StreamExt as _};
+use sig_core::{Carrier, CarrierError, CarrierUrl, Tasks};
+use sig_router::{CarrierState, ServerRouter};
+
+use crate::carriers;
+use crate::context::Context;
+use crate::exit::{Code, Failure};
+use crate::exposure::Exposure;
+use crate::host::{self, Host};
+use crate::output::Output;
+use crate::stop::GRACE;
+
+/// A carrier that listens.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    carrier: Arc<dyn Carrier>,
+    /// Where it is found.
+    pub(crate) url: CarrierUrl,
+    exposure: Exposure,
+}
+
+impl Listening {
+    /// Opens the address.
+    pub(crate) fn open(url: &CarrierUrl, exposure: Exposure) -> Result<Self, CarrierError> {
+        let (carrier, url) = carriers::listen(url)?;
+        Ok(Self { carrier, url, exposure })
+    }
+}
+
+/// A router that runs.
+pub(crate) struct Serving {
+    pub(crate) server: ServerRouter,
+    states: States,
+    /// The sender `host`, apart: it leaves before the router does.
+    host: Tasks,
+}
+
+/// What becomes of the carriers, each with its address.
+type States = SelectAll<BoxStream<'static, (CarrierUrl, CarrierState)>>;
+
+impl Serving {
+    /// Starts a router on carriers that listen already, and says where.
+    pub(crate) fn start(listening: Vec<Listening>, context: &mut Context) -> Result<Self, Failure> {
+        let server = ServerRouter::new().map_err(|error| Failure::new(Code::Failed, "system", error))?;
+        let (out, host) = (&mut context.out, context.tasks.child());
+        let version = env!("CARGO_PKG_VERSION");
+        out.show(
+            format_args!("sig {version}, listening at"),
+            "router",
+            &serde_json::json!({ "version": version }),
+        )?;
+        let width = listening.iter().map(|one| one.url.to_string().len()).max().unwrap_or(0);
+        let mut states = States::new();
+        for Listening { carrier, url, exposure } in listening {
+            let text = format!("  {:width$}  {exposure}", url.to_string());
+            let value = serde_json::json!({ "url": url.to_string(), "exposure": exposure });
+            out.show(text, "listening", &value)?;
+            let handle = server.attach(carrier);
+            states.push(changes(url, handle.states()));
+        }
+        Ok(Self { server, states, host })
+    }
+
+    /// Adds the sender `host`, which emits once per period until the command ends.
+    pub(crate) fn add_host(&self, period: Duration, out: &mut Output) -> Result<(), Failure> {
+        let host = Host::connect(self.server.router())?;
+        let events = host.events().join(", ");
+        let text = format!("  sender {} with the events {events}, every {period:?}", host::NAME);
+        let value = serde_json::json!({ "name": host::NAME, "events": host.events() });
+        out.show(text, "sender", &value)?;
+        let stop = self.host.stop_token().clone();
+        self.host.spawn("host", async move {
+            stop.run_until_cancelled(host.run(period)).await;
+        });
+        Ok(())
+    }
+
+    /// Waits for a carrier that fails or recovers. Gives the news as a word and a text.
+    pub(crate) async fn news(&mut self) -> (&'static str, String) {
+        while let Some((url, state)) = self.states.next().await {
+            match state {
+                CarrierState::Restarting { error, retry_in } => {
+                    return (
+                        "carrier_failed",
+                        format!("{url} failed: {error}; trying again in {retry_in:.1?}"),
+                    );
+                }
+                CarrierState::Running => return ("carrier_back", format!("{url} is served again")),
+                _ => {}
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Ends in good order: the host sender, the clients, the carriers.
+    pub(crate) async fn close(self, out: &mut Output) -> Result<(), Failure> {
+        self.host.shutdown(GRACE).await;
+        let aborted = self.server.close(GRACE).await;
+        let text = match aborted {
+            0 => "closed".to_owned(),
+            count => format!("closed; {count} tasks did not end in time"),
+        };
+        out.show(text, "closed", &serde_json::json!({ "aborted": aborted }))?;
+        out.flush()
+    }
+}
+
+/// The failures of a carrier, and its recoveries after them.
+fn changes(
+    url: CarrierUrl,
+    states: tokio::sync::watch::Receiver<CarrierState>,
+) -> BoxStream<'static, (CarrierUrl, CarrierState)> {
+    futures::stream::unfold((url, states, false), |(url, mut states, mut failed)| async move {
+        loop {
+            states.changed().await.ok()?;
+            let state = states.borrow_and_update().clone();
+            let fails = matches!(state, CarrierState::Restarting { .. });
+            if fails || failed {
+                failed = fails;
+                return Some(((url.clone(), state), (url, states, failed)));
+            }
+        }
+    })
+    .boxed()
+}

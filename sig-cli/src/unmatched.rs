@@ -1,0 +1,56 @@
+//! Topics that nobody sends at the moment: not an error, but worth saying.
+
+use sig_core::Topic;
+use sig_router::RemoteSenderInfo;
+
+use crate::connect::Link;
+
+/// Most names that are listed.
+const SHOWN: usize = 12;
+
+/// What is to be said about the topics. To be asked before listening: a router lists what is listened to as well.
+pub(crate) async fn hints(topics: &[Topic], link: &Link) -> Vec<String> {
+    match link.client.list_remote_senders().await {
+        Ok(senders) => topics.iter().filter_map(|topic| hint(topic, &senders)).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn hint(topic: &Topic, senders: &[RemoteSenderInfo]) -> Option<String> {
+    let name = topic.sender_name()?;
+    let here = senders.iter().filter(|info| info.connected);
+    let Some(info) = here.clone().find(|info| info.name.as_ref() == Some(name)) else {
+        let known = list(here.filter_map(|info| info.name.as_ref()));
+        return Some(format!("no sender {name} is connected yet; there are: {known}"));
+    };
+    let event = topic.event_name().filter(|event| !event.is_presence())?;
+    if info.events.iter().flatten().any(|known| known == event) {
+        return None;
+    }
+    let known = list(info.events.iter().flatten().filter(|known| !known.is_presence()));
+    Some(format!("sender {name} has no event {event}; it has: {known}"))
+}
+
+fn list<T: ToString>(names: impl Iterator<Item = T>) -> String {
+    let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
+    names.sort();
+    let hidden = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    match (names.is_empty(), hidden) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => names.join(", "),
+        (false, hidden) => format!("{} and {hidden} more", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_in_order_and_not_without_end() {
+        assert_eq!(list(["b", "a"].into_iter()), "a, b");
+        assert_eq!(list(std::iter::empty::<&str>()), "none");
+        assert!(list(0..100).ends_with(" and 88 more"));
+    }
+}
