@@ -1,0 +1,15 @@
+//! The real command, run as a user runs it.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, a panic with a line number is the right answer"
+)]
+
+mod demo;
+mod errors;
+mod harness;
+mod help;
+mod json;
+mod router;
+mod session;
+#[cfg(unix)]
+mod signals;
