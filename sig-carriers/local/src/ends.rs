@@ -35,14 +35,14 @@ struct Registered<'a> {
 impl Ends {
     pub(crate) async fn send(&self, id: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {
         let end = self.get(id).ok_or(CarrierError::UnknownClient(id))?;
-        if end.closing.is_cancelled() {
-            return Err(CarrierError::UnknownClient(id));
-        }
         let place = tokio::select! {
-            biased; // There usually is a place, and then the token is not looked at again.
-            place = end.outgoing.reserve() => place.map_err(|_| CarrierError::UnknownClient(id))?,
-            () = end.closing.cancelled() => return Err(CarrierError::UnknownClient(id)),
+            biased; // There usually is a place at once.
+            place = end.outgoing.reserve() => place.ok(),
+            () = end.closing.cancelled() => None,
         };
+        let place = place
+            .filter(|_| !end.closing.is_cancelled())
+            .ok_or(CarrierError::UnknownClient(id))?;
         place.send(mem::replace(batch, Batch::new(Encoding::Values)));
         Ok(())
     }
