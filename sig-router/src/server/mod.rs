@@ -57,12 +57,12 @@ pub(crate) struct Shared {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let hub = sig_carrier_local::Local::new();
+/// let (hub, dialer) = sig_carrier_local::pair();
 /// let server = ServerRouter::new()?;
-/// server.attach(Arc::new(hub.clone()));
+/// server.attach(Arc::new(hub));
 /// let timer = server.add_sender("timer").event("tic").connect()?;
 ///
-/// let client = ClientRouter::connect(Arc::new(hub.dialer()))?;
+/// let client = ClientRouter::connect(Arc::new(dialer))?;
 /// let mut tics = client.listen_remote("timer/tic").await?;
 /// timer.signal("tic")?.trigger(&1).await?;
 /// let event = tics.recv().await.expect("the client lives")?;

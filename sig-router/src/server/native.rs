@@ -226,6 +226,10 @@ impl Native {
     }
 
     fn publish(session: &ClientSession, published: &Published, item: &Item<'_>) -> Result<(), Fault> {
+        if !published.credit.has_credit() {
+            let sender = &published.event.sender.name;
+            return Err(Fault::Other(format!("sender {sender} sent beyond its credit")));
+        }
         session
             .hub()
             .arrive(&published.event, Owner::Client(session.id()), item);
