@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use futures::Stream;
@@ -15,7 +15,8 @@ use crate::queue::ListenerQueue;
 /// A registration at a hub that ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    hub: Arc<Hub>,
+    /// Listening keeps no router alive: streams end when nobody is left who could trigger.
+    hub: Weak<Hub>,
     topic: Topic,
     key: ListenerKey,
     /// Whether the listener stays when this is dropped.
@@ -26,7 +27,7 @@ impl Registration {
     pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, target: Target) -> Self {
         let key = hub.listen(&topic, target);
         Self {
-            hub: Arc::clone(hub),
+            hub: Arc::downgrade(hub),
             topic,
             key,
             detached: false,
@@ -36,8 +37,11 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if !self.detached {
-            self.hub.unlisten(&self.topic, self.key);
+        if self.detached {
+            return;
+        }
+        if let Some(hub) = self.hub.upgrade() {
+            hub.unlisten(&self.topic, self.key);
         }
     }
 }
@@ -104,7 +108,7 @@ impl fmt::Debug for Listener {
 ///
 /// Holds up to 1,024 events or 4 MiB. When it is full, senders wait for it; when nothing is taken from it for five
 /// seconds, it loses events instead until it is empty, and yields [`Lagged`] where they are missing. It ends with the
-/// router, and dropping it unlistens.
+/// router: when it is closed, or the last handle to it, its senders and signals is gone. Dropping it unlistens.
 ///
 /// ```
 /// use sig_router::Router;

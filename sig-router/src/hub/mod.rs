@@ -161,6 +161,7 @@ impl Registry {
 
 impl Drop for Hub {
     fn drop(&mut self) {
+        self.close();
         for sender in self.registry.get_mut().senders.values() {
             sender.events.lock().clear();
         }
