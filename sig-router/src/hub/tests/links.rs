@@ -10,7 +10,8 @@ use sig_core::{ClientId, EventName, Payload, Reason, SenderName, Tasks};
 use tokio::task::yield_now;
 
 use super::drain;
-use crate::hub::{EventRecord, Hub, NewSender, Owner, RemoveError};
+use crate::hub::senders::RemoveError;
+use crate::hub::{EventRecord, Hub, NewSender, Owner};
 use crate::request::Requests;
 use crate::{Event, Router};
 
