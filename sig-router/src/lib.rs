@@ -7,6 +7,7 @@ mod hub;
 mod listener;
 mod outbox;
 mod outlet;
+mod peer;
 mod pressure;
 mod queue;
 mod request;

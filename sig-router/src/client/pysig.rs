@@ -101,16 +101,16 @@ impl PysigServer {
         // pysig answers whatever it gets, with the id it got, or null (P39); so do we.
         let id = Some(id.unwrap_or(MessageId::Other(RawJson::null())));
         match method.as_deref() {
-            None => link.reply(id, Outcome::NoMethod),
+            None => link.peer().reply(id, Outcome::NoMethod),
             Some(methods::SIGNAL) => match read_params::<SignalIn>(methods::SIGNAL, &params) {
                 Ok(signal) => self.take_signal(link, id, &signal),
-                Err(error) => link.reply(id, Outcome::Failed(error.into())),
+                Err(error) => link.peer().reply(id, Outcome::Failed(error.into())),
             },
             Some(methods::REQUEST) => match read_params::<RequestParams>(methods::REQUEST, &params) {
                 Ok(params) => link.run_request(id, params),
-                Err(error) => link.reply(id, Outcome::Failed(error.into())),
+                Err(error) => link.peer().reply(id, Outcome::Failed(error.into())),
             },
-            Some(_) => link.reply(id, Outcome::UnknownMethod),
+            Some(_) => link.peer().reply(id, Outcome::UnknownMethod),
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl PysigServer {
                 signal.listener_id.as_ref().map_or("null", RawJson::text)
             );
             let failure = RequestError::HandlerFailed { code: None, text }.to_failure();
-            return link.reply(id, Outcome::Failed(failure));
+            return link.peer().reply(id, Outcome::Failed(failure));
         };
         let remote = &link.shared().remote;
         let event = remote.event(&signal.info.sender, event);
@@ -133,21 +133,10 @@ impl PysigServer {
         // pysig does not number its events.
         let item = Item::new(event.next_number(), &payload).as_presence(event.name().is_presence());
         remote.spread_in(&topic, &event, &item);
-        let gate = Arc::clone(&event.sender.gate);
-        if gate.is_open() {
-            return link.reply(id, Outcome::Done(RawJson::null()));
+        let (gate, done) = (Arc::clone(&event.sender.gate), Outcome::Done(RawJson::null()));
+        match link.peer().permit() {
+            Some(permit) => link.peer().reply_when_open(id, done, gate, SIGNAL_PATIENCE, permit),
+            None => link.peer().reply(id, done),
         }
-        link.reply_later(id, async move {
-            let room = async {
-                loop {
-                    let opened = gate.opened();
-                    if gate.is_open() {
-                        return;
-                    }
-                    opened.await;
-                }
-            };
-            let _ = tokio::time::timeout(SIGNAL_PATIENCE, room).await;
-        });
     }
 }

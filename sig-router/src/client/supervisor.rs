@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use sig_core::{CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver, Uplink};
 use tokio::time::MissedTickBehavior;
 
-use super::link::{Link, is_final};
+use super::link::Link;
 use super::senders::RemoteEntry;
 use super::shared::Shared;
 use super::state::LinkState;
@@ -40,11 +40,7 @@ async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
         });
         let error = run_once(&shared, &inbound).await;
         let last = inbound.last.lock().take();
-        if let Some(refuse) = last
-            .as_ref()
-            .and_then(|link| link.refused())
-            .filter(|refuse| is_final(refuse))
-        {
+        if let Some(refuse) = last.as_ref().and_then(|link| link.refused_for_good()) {
             let (code, text) = (refuse.code.to_string(), refuse.text.clone());
             tracing::error!(code, text, "the router refused this client for good");
             shared.states.send_replace(LinkState::Refused { code, text });
@@ -54,7 +50,7 @@ async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
             backoff.succeeded();
         }
         let error = last
-            .and_then(|link| link.ending().map(ToString::to_string))
+            .and_then(|link| link.peer().ending().map(|(why, _)| why.to_string()))
             .unwrap_or(error);
         if shared.is_closing() || shared.tasks.is_stopped() {
             break;
@@ -106,21 +102,14 @@ impl Inbound for ClientInbound {
         let link = Link::new(id, &shared, outbox);
         shared.set_newest(&link);
         *self.last.lock() = Some(Arc::clone(&link));
-        let (sending, stop) = (Arc::clone(&link), link.gone().clone());
-        shared.tasks.spawn("sending", async move {
-            match stop.run_until_cancelled(Arc::clone(sending.outbox()).send_all()).await {
-                Some(Err(error)) => sending.cut(Disconnect::link_lost(error)),
-                Some(Ok(())) => sending.cut(Disconnect::closed()),
-                None => {}
-            }
-        });
+        link.peer().start_sending();
         link.greet();
         Ok(link)
     }
 
     fn all_disconnected(&self, why: Disconnect) {
         let left = self.last.lock().clone();
-        if let Some(link) = left.filter(|link| !link.gone().is_cancelled()) {
+        if let Some(link) = left.filter(|link| !link.peer().gone().is_cancelled()) {
             link.retire(why);
         }
     }

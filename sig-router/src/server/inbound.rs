@@ -63,16 +63,7 @@ impl Inbound for CarrierInbound {
         shared.clients.insert(id, Arc::clone(&session));
         self.clients.lock().insert(id);
         tracing::debug!(client = %id, address = session.outbox().peer().address, "client connected");
-        let sending = Arc::clone(&session);
-        let stop = session.gone().clone();
-        shared.tasks.spawn("client", async move {
-            match stop.run_until_cancelled(Arc::clone(sending.outbox()).send_all()).await {
-                Some(Err(error)) => sending.kick(&Disconnect::link_lost(error)),
-                // Everything was sent and the outbox is closed: the goodbye is out.
-                Some(Ok(())) => sending.kick(&Disconnect::closed()),
-                None => {}
-            }
-        });
+        session.peer().start_sending();
         Ok(session)
     }
 

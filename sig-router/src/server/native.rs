@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sig_core::{Call, EventMessage, EventName, Outcome, Payload, RawJson, Reason, SenderName, Topic};
-use sig_wire::{ContentType, EventFrame, Extension, Tlvs};
+use sig_core::{Call, Disconnect, EventMessage, EventName, Outcome, RawJson, Reason, SenderName, Topic};
+use sig_wire::EventFrame;
 
 use super::client::{ClientSession, Fault, failed};
 use super::credit::{CreditLine, WINDOW};
@@ -17,6 +17,7 @@ use crate::hub::{EventRecord, NewSender, Owner, Target};
 use crate::listener::Registration;
 use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet};
+use crate::peer::content_type;
 use crate::pressure::{Gate, GivenUp, Stallable};
 use crate::request::Requests;
 use crate::session::params::{
@@ -129,10 +130,9 @@ impl Native {
         };
         let welcome = negotiate(&hello, &offer)?;
         let heartbeat = Some(Duration::from_millis(welcome.heartbeat_ms)).filter(|period| !period.is_zero());
-        session.open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
         session
-            .outbox()
-            .limit_frames(usize::try_from(welcome.max_message).unwrap_or(usize::MAX));
+            .peer()
+            .open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
         let sent = RawJson::new(&welcome)
             .map_err(Fault::from)
             .and_then(|params| session.outbox().send(&Call::notice(methods::WELCOME, params).into()));
@@ -195,23 +195,11 @@ impl Native {
         &mut self,
         session: &ClientSession,
         event: &EventFrame<'_>,
-        whole: Option<&[u8]>,
+        whole: &[u8],
     ) -> Result<(), Fault> {
         let published = self.published(event.header.alias)?;
-        let mut content_type = ContentType::JSON;
-        for tlv in Tlvs::new(event.ext) {
-            if let Extension::ContentType(found) = tlv.and_then(|tlv| tlv.known()).map_err(bad_ext)? {
-                content_type = found;
-            }
-        }
-        let number = event.header.number;
-        let item = match whole {
-            Some(frame) => Item::from_frame(number, frame, content_type, event.payload).with_ext(event.ext),
-            None => {
-                let payload = Payload::new(content_type, event.payload.to_vec());
-                return Self::publish(session, published, &Item::new(number, &payload).with_ext(event.ext));
-            }
-        };
+        let content_type = content_type(event.ext)?;
+        let item = Item::from_frame(event.header.number, whole, content_type, event.payload).with_ext(event.ext);
         Self::publish(session, published, &item)
     }
 
@@ -242,22 +230,25 @@ impl Native {
     pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
         let Call { id, method, params } = call;
         let Some(method) = method else {
-            session.reply(id, Outcome::NoMethod);
+            session.peer().reply(id, Outcome::NoMethod);
             return Ok(());
         };
         let answer = match &*method {
             methods::REQUEST => match read_params::<RequestParams>(methods::REQUEST, &params) {
-                Ok(params) => return session.run_request(id, params),
+                Ok(params) => {
+                    session.peer().run_request(session.hub(), id, params);
+                    return Ok(());
+                }
                 Err(error) => Err(bad(error)),
             },
             methods::CANCEL => {
                 if let Ok(Cancel { id }) = params.parse() {
-                    session.cancel(id);
+                    session.peer().cancel(id);
                 }
                 return Ok(());
             }
             methods::GOODBYE => {
-                session.goodbye();
+                session.peer().end(Disconnect::closed());
                 return Ok(());
             }
             methods::HEARTBEAT => return Ok(()),
@@ -283,7 +274,7 @@ impl Native {
             methods::LIST_SENDERS => rpc::list_senders(session.hub(), &params),
             _ => Err(Outcome::UnknownMethod),
         };
-        session.reply(id, answer.unwrap_or_else(|outcome| outcome));
+        session.peer().reply(id, answer.unwrap_or_else(|outcome| outcome));
         Ok(())
     }
 
@@ -397,8 +388,4 @@ impl Native {
 
 fn bad(error: ParamsError) -> Outcome {
     Outcome::Failed(error.into())
-}
-
-fn bad_ext(error: sig_wire::TlvError) -> Fault {
-    Fault::Codec(sig_core::CodecError::Frame(error.to_string()))
 }

@@ -215,7 +215,7 @@ impl Pysig {
         // pysig answers whatever it gets, with the id it got, or null (P39).
         let id = Some(id.unwrap_or(MessageId::Other(RawJson::null())));
         let Some(method) = method else {
-            session.reply(id, Outcome::NoMethod);
+            session.peer().reply(id, Outcome::NoMethod);
             return Ok(());
         };
         let parsed = if params.is_null() {
@@ -226,7 +226,7 @@ impl Pysig {
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
-                session.reply(id, fail(format!("Invalid arguments: {error}")));
+                session.peer().reply(id, fail(format!("Invalid arguments: {error}")));
                 return Ok(());
             }
         };
@@ -237,20 +237,22 @@ impl Pysig {
             methods::REMOVE_SENDER => self.remove_sender(session, parsed),
             methods::ADD_LISTENER => self.add_listener(session, parsed),
             methods::REMOVE_LISTENER => self.remove_listener(parsed),
-            methods::SIGNAL => return Self::signal(session, id, parsed),
+            methods::SIGNAL => {
+                Self::signal(session, id, parsed);
+                return Ok(());
+            }
             methods::REQUEST => match (parsed.sender, parsed.method) {
                 (Some(sender), Some(method)) => match SenderName::new(sender) {
                     Ok(sender) => {
                         let params = parsed.params.unwrap_or_default();
-                        return session.run_request(
-                            id,
-                            RequestParams {
-                                sender,
-                                method,
-                                params,
-                                deadline_ms: None,
-                            },
-                        );
+                        let params = RequestParams {
+                            sender,
+                            method,
+                            params,
+                            deadline_ms: None,
+                        };
+                        session.peer().run_request(session.hub(), id, params);
+                        return Ok(());
                     }
                     Err(error) => Err(fail(error)),
                 },
@@ -258,7 +260,7 @@ impl Pysig {
             },
             _ => Err(Outcome::UnknownMethod),
         };
-        session.reply(id, answer.unwrap_or_else(|outcome| outcome));
+        session.peer().reply(id, answer.unwrap_or_else(|outcome| outcome));
         Ok(())
     }
 
@@ -339,46 +341,18 @@ impl Pysig {
     }
 
     /// Hands an event on, and answers when its listeners have room for the next.
-    fn signal(session: &ClientSession, id: Option<MessageId>, params: Params) -> Result<(), Fault> {
+    fn signal(session: &ClientSession, id: Option<MessageId>, params: Params) {
         // One that does not wait for its answers is not served faster than its listeners take.
-        let Some(permit) = session.permit() else {
-            session.reply(id, fail("too many signals are under way"));
-            return Ok(());
+        let Some(permit) = session.peer().permit() else {
+            return session.peer().reply(id, fail("too many signals are under way"));
         };
-        let gate = match Self::publish(session, params) {
-            Ok(gate) => gate,
-            Err(outcome) => {
-                session.reply(id, outcome);
-                return Ok(());
+        match Self::publish(session, params) {
+            Ok(gate) => {
+                let done = Outcome::Done(RawJson::null());
+                session.peer().reply_when_open(id, done, gate, SIGNAL_PATIENCE, permit);
             }
-        };
-        if gate.is_open() {
-            session.reply(id, Outcome::Done(RawJson::null()));
-            return Ok(());
+            Err(outcome) => session.peer().reply(id, outcome),
         }
-        let (session, gone) = (session.weak(), session.gone().clone());
-        let Some(shared) = session.upgrade().and_then(|session| session.shared().ok()) else {
-            return Ok(());
-        };
-        shared.tasks.spawn("signal", async move {
-            let room = async {
-                loop {
-                    let opened = gate.opened();
-                    if gate.is_open() {
-                        return;
-                    }
-                    opened.await;
-                }
-            };
-            let _ = gone
-                .run_until_cancelled(tokio::time::timeout(SIGNAL_PATIENCE, room))
-                .await;
-            drop(permit);
-            if let Some(session) = session.upgrade() {
-                session.reply(id, Outcome::Done(RawJson::null()));
-            }
-        });
-        Ok(())
     }
 
     fn publish(session: &ClientSession, params: Params) -> Result<Arc<Gate>, Outcome> {

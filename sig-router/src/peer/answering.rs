@@ -1,0 +1,114 @@
+//! The peer's calls, answered.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sig_core::{MessageId, Outcome, Reply};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Peer;
+use crate::error::RequestError;
+use crate::hub::Hub;
+use crate::pressure::Gate;
+use crate::router::within;
+use crate::session::params::RequestParams;
+
+impl Peer {
+    /// Answers a call, if it wants an answer.
+    pub(crate) fn reply(&self, id: Option<MessageId>, outcome: Outcome) {
+        let Some(id) = id else { return };
+        let reply = Reply {
+            id: id.clone(),
+            outcome,
+        };
+        if let Err(error) = self.outbox.send(&reply.into()) {
+            // It may be too large for the peer; a few words never are.
+            let failure = RequestError::Codec(error.to_string()).to_failure();
+            let _ = self.outbox.send(
+                &Reply {
+                    id,
+                    outcome: Outcome::Failed(failure),
+                }
+                .into(),
+            );
+        }
+    }
+
+    /// Leave to run something in the background for this peer, if it does not have too much of that.
+    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.running).try_acquire_owned().ok()
+    }
+
+    /// Runs a request of the peer in the background and answers it.
+    pub(crate) fn run_request(self: &Arc<Self>, hub: &Arc<Hub>, id: Option<MessageId>, params: RequestParams) {
+        let Some(permit) = self.permit() else {
+            return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
+        };
+        let timeout = params.deadline_ms.map_or(crate::DEFAULT_TIMEOUT, Duration::from_millis);
+        let token = self.gone.child_token();
+        let number = id.as_ref().and_then(MessageId::number);
+        if let Some(number) = number {
+            self.cancels.lock().insert(number, token.clone());
+        }
+        let (hub, peer) = (Arc::clone(hub), Arc::clone(self));
+        self.tasks.spawn("request", async move {
+            let RequestParams {
+                sender, method, params, ..
+            } = params;
+            let answer = within(timeout, hub.request(sender.as_str(), &method, params, timeout));
+            let answer = token
+                .run_until_cancelled(answer)
+                .await
+                .unwrap_or(Err(RequestError::Cancelled));
+            drop(permit);
+            if let Some(number) = number {
+                peer.cancels.lock().remove(&number);
+            }
+            peer.reply(
+                id,
+                answer.map_or_else(|error| Outcome::Failed(error.to_failure()), Outcome::Done),
+            );
+        });
+    }
+
+    /// Cancels a request of the peer.
+    pub(crate) fn cancel(&self, id: u64) {
+        if let Some(token) = self.cancels.lock().remove(&id) {
+            token.cancel();
+        }
+    }
+
+    /// Answers a call once the gate is open, or this much time has passed: at once if it is open now.
+    pub(crate) fn reply_when_open(
+        self: &Arc<Self>,
+        id: Option<MessageId>,
+        outcome: Outcome,
+        gate: Arc<Gate>,
+        patience: Duration,
+        permit: OwnedSemaphorePermit,
+    ) {
+        if gate.is_open() {
+            return self.reply(id, outcome);
+        }
+        let peer = Arc::clone(self);
+        self.tasks.spawn("signal", async move {
+            let open = tokio::time::timeout(patience, wait_open(&gate));
+            let _ = peer.gone.run_until_cancelled(open).await;
+            drop(permit);
+            peer.reply(id, outcome);
+        });
+    }
+}
+
+fn wait_open(gate: &Gate) -> impl Future<Output = ()> + '_ {
+    async {
+        loop {
+            let opened = gate.opened();
+            if gate.is_open() {
+                return;
+            }
+            opened.await;
+        }
+    }
+}

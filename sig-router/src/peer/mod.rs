@@ -1,0 +1,145 @@
+//! What both ends of a link have in common.
+
+mod answering;
+mod reading;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sig_core::{CancellationToken, CarrierError, ClientId, Disconnect, Tasks};
+use tokio::sync::Semaphore;
+
+pub(crate) use reading::{Arrived, bad_frame, content_type};
+
+use crate::outbox::Outbox;
+use crate::session::{Heartbeat, Pulse};
+
+/// Most requests of one peer that may run at a time; more are answered with `busy`.
+const MAX_RUNNING: usize = 256;
+
+/// The peer at the other end of one link: its outbox, its signs of life, and its requests that run here.
+pub(crate) struct Peer {
+    id: ClientId,
+    outbox: Arc<Outbox>,
+    tasks: Tasks,
+    gone: CancellationToken,
+    /// Why this side ended the link and when, which says more than the carrier's report.
+    ending: OnceLock<(Disconnect, Instant)>,
+    max_frame: AtomicUsize,
+    heartbeat: Mutex<Heartbeat>,
+    running: Arc<Semaphore>,
+    /// The peer's requests that run, by their id, to be cancelled.
+    cancels: Mutex<HashMap<u64, CancellationToken>>,
+}
+
+impl Peer {
+    pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>, tasks: &Tasks) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            outbox,
+            tasks: tasks.clone(),
+            gone: tasks.stop_token().child_token(),
+            ending: OnceLock::new(),
+            max_frame: AtomicUsize::new(sig_core::HELLO_MAX_FRAME),
+            heartbeat: Mutex::new(Heartbeat::new(None, Instant::now())),
+            running: Arc::new(Semaphore::new(MAX_RUNNING)),
+            cancels: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> ClientId {
+        self.id
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Cancelled when the link is down, or the router is told to stop.
+    pub(crate) fn gone(&self) -> &CancellationToken {
+        &self.gone
+    }
+
+    /// Most bytes of one frame that the peer may send now.
+    pub(crate) fn max_frame(&self) -> usize {
+        self.max_frame.load(Ordering::Acquire)
+    }
+
+    /// From the welcome on: larger frames, and heartbeats.
+    pub(crate) fn open(&self, max_frame: usize, heartbeat: Option<Duration>) {
+        self.max_frame.store(max_frame, Ordering::Release);
+        self.outbox.limit_frames(max_frame);
+        *self.heartbeat.lock() = Heartbeat::new(heartbeat, Instant::now());
+    }
+
+    /// Notes why the link ends; the first reason counts.
+    pub(crate) fn end(&self, why: Disconnect) {
+        let _ = self.ending.set((why, Instant::now()));
+    }
+
+    /// Why the link ends and since when, if that was noted.
+    pub(crate) fn ending(&self) -> Option<&(Disconnect, Instant)> {
+        self.ending.get()
+    }
+
+    /// Ends the link at once.
+    pub(crate) fn cut(&self, why: Disconnect) {
+        self.end(why.clone());
+        self.outbox.close();
+        self.outbox.carrier().close_client(self.id, &why);
+    }
+
+    /// Sends what is put into the outbox, until that is closed and empty, the link fails, or the peer is gone.
+    pub(crate) fn start_sending(self: &Arc<Self>) {
+        let peer = Arc::clone(self);
+        self.tasks.spawn("sending", async move {
+            match peer.gone.run_until_cancelled(Arc::clone(&peer.outbox).send_all()).await {
+                Some(Err(error)) => peer.cut(Disconnect::link_lost(error)),
+                // Everything is sent and nothing more will be: the goodbye, or the refusal, is out.
+                Some(Ok(())) => peer.cut(Disconnect::closed()),
+                None => {}
+            }
+        });
+    }
+
+    /// The link is down. Gives the reason: what was noted here, or else the carrier's report.
+    pub(crate) fn retire(&self, why: Disconnect) -> Disconnect {
+        self.end(why);
+        self.gone.cancel();
+        self.outbox.close();
+        self.ending().map_or_else(Disconnect::closed, |(why, _)| why.clone())
+    }
+
+    /// Sends a sign of life when one is due, and ends the link when the peer gave none for too long.
+    pub(crate) fn tick(&self, now: Instant) {
+        let pulse = {
+            let mut heartbeat = self.heartbeat.lock();
+            heartbeat.sent(self.outbox.last_sent());
+            heartbeat.tick(now)
+        };
+        match pulse {
+            Pulse::Quiet => {}
+            Pulse::Beat => self.outbox.send_heartbeat(),
+            Pulse::Dead => self.cut(Disconnect::new(sig_core::Reason::Timeout, "no sign of life")),
+        }
+    }
+
+    /// Something arrived.
+    fn heard(&self) -> Result<(), CarrierError> {
+        if self.gone.is_cancelled() {
+            return Err(CarrierError::UnknownClient(self.id));
+        }
+        self.heartbeat.lock().heard(Instant::now());
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outbox.fmt(f)
+    }
+}

@@ -1,0 +1,81 @@
+//! What arrived, taken apart.
+
+use std::fmt;
+
+use bytes::Bytes;
+use sig_core::{Batch, CarrierError, CodecError, ContentType, Encoding, Message};
+use sig_wire::{EventFrame, Extension, Kind, Split, Tlvs};
+
+use super::Peer;
+
+/// One thing that arrived.
+#[derive(Debug)]
+pub(crate) enum Arrived<'a> {
+    /// An event in the binary layout, with the whole frame.
+    Event(EventFrame<'a>, &'a [u8]),
+    /// Anything else.
+    Message(Message),
+}
+
+impl Peer {
+    /// Takes a batch apart and drains it. Ends at the first thing that is malformed or not accepted.
+    pub(crate) fn read(
+        &self,
+        batch: &mut Batch,
+        mut take: impl FnMut(Arrived<'_>) -> Result<(), CarrierError>,
+    ) -> Result<(), CarrierError> {
+        self.heard()?;
+        let read = match batch.encoding() {
+            Encoding::Values => {
+                std::iter::from_fn(|| batch.next_message()).try_for_each(|message| take(Arrived::Message(message)))
+            }
+            Encoding::Packed => std::iter::from_fn(|| batch.next_frame())
+                .try_for_each(|frame| take(Arrived::Message(self.unpack(frame)?))),
+            Encoding::Sig1 => self.read_frames(batch.bytes(), &mut take),
+        };
+        batch.clear();
+        read
+    }
+
+    fn read_frames(
+        &self,
+        mut rest: &[u8],
+        take: &mut impl FnMut(Arrived<'_>) -> Result<(), CarrierError>,
+    ) -> Result<(), CarrierError> {
+        while !rest.is_empty() {
+            let Split::Frame(frame) = sig_wire::split(rest, u32::MAX).map_err(bad_frame)? else {
+                return Err(bad_frame("an incomplete frame"));
+            };
+            let (whole, after) = rest.split_at(frame.size());
+            match frame.kind {
+                Kind::Event => take(Arrived::Event(EventFrame::parse(&frame).map_err(bad_frame)?, whole))?,
+                Kind::Control | Kind::Packed => {
+                    take(Arrived::Message(self.unpack(Bytes::copy_from_slice(frame.body))?))?;
+                }
+                Kind::Heartbeat | Kind::Ignorable(_) => {}
+                other => return Err(bad_frame(format_args!("unexpected frame {other:?}"))),
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn unpack(&self, frame: Bytes) -> Result<Message, CarrierError> {
+        Ok(self.outbox.carrier().unpack(self.outbox.peer(), frame)?)
+    }
+}
+
+/// What an event's data is: JSON unless its extensions say otherwise.
+pub(crate) fn content_type(ext: &[u8]) -> Result<ContentType, CarrierError> {
+    for tlv in Tlvs::new(ext) {
+        if let Extension::ContentType(found) = tlv.and_then(|tlv| tlv.known()).map_err(bad_frame)? {
+            return Ok(found);
+        }
+    }
+    Ok(ContentType::JSON)
+}
+
+/// What arrived is not what the protocol allows.
+pub(crate) fn bad_frame(error: impl fmt::Display) -> CarrierError {
+    CarrierError::Codec(CodecError::Frame(error.to_string()))
+}
