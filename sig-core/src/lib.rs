@@ -46,3 +46,8 @@ pub const HELLO_MAX_FRAME: usize = 64 * 1024;
 
 /// Most bytes of one frame after the hello, unless a carrier says otherwise.
 pub const DEFAULT_MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// Compiles the code in the guide for carrier authors.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/CARRIERS.md")]
+struct CarriersPage;

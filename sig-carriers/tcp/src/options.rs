@@ -17,11 +17,9 @@ use crate::HEARTBEAT;
 /// use sig_carrier_tcp::{Listener, Options};
 /// use sig_core::StreamCarrier;
 ///
-/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-/// # let _inside = runtime.enter();
 /// let options = Options::new().keepalive(Duration::from_secs(60)).backlog(16);
 /// let carrier = StreamCarrier::new(Listener::bind_with("127.0.0.1:0", options)?);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), sig_core::CarrierError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
