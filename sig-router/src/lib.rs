@@ -12,6 +12,7 @@ mod pressure;
 mod queue;
 mod request;
 mod router;
+mod run;
 mod sender;
 mod server;
 mod session;

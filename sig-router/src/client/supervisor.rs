@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sig_core::{CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver, Uplink};
+use sig_core::{CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver};
 use tokio::time::MissedTickBehavior;
 
 use super::link::Link;
@@ -12,6 +12,7 @@ use super::senders::RemoteEntry;
 use super::shared::Shared;
 use super::state::LinkState;
 use crate::outbox::Outbox;
+use crate::run::run_carrier;
 use crate::session::{Backoff, Reconnect, Want};
 
 /// How long a link that is given up may take to let go.
@@ -70,15 +71,9 @@ async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
 
 /// One run of the carrier. Gives the reason for its end, in words.
 async fn run_once(shared: &Arc<Shared>, inbound: &Arc<ClientInbound>) -> String {
-    let run = shared.tasks.child();
-    let uplink = Uplink::new(Arc::clone(inbound) as Arc<dyn Inbound>, run.clone());
-    let ended = Arc::clone(&shared.carrier).run(uplink.clone()).await;
-    run.shutdown(LINK_GRACE).await;
-    shared
-        .carrier
-        .handle_all_clients_disconnected(&uplink, Disconnect::closed())
-        .await;
-    ended
+    let from_here = Arc::clone(inbound) as Arc<dyn Inbound>;
+    run_carrier(&shared.carrier, from_here, &shared.tasks, LINK_GRACE, |_| {})
+        .await
         .err()
         .map_or_else(|| "the link ended".to_owned(), |error| error.to_string())
 }

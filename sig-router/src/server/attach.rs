@@ -3,15 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_core::{Carrier, Disconnect, Reason, Tasks, Uplink};
+use sig_core::{Carrier, Disconnect, Reason, Tasks};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::inbound::CarrierInbound;
+use crate::run::run_carrier;
 use crate::session::{Backoff, Reconnect};
 
 /// How long a carrier that is stopped may take to let go of its clients.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// A carrier that ran this long begins anew with short pauses.
+const PROVEN: Duration = Duration::from_secs(60);
 
 /// How a carrier fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +62,17 @@ impl CarrierHandle {
         self.states.clone()
     }
 
-    /// Stops the carrier: its clients leave, the others do not notice.
+    /// Stops the carrier: its clients leave, the others do not notice. When it returns, the address is free again.
     ///
     /// # Cancel safety
     ///
     /// Safe to cancel: the carrier stops all the same.
     pub async fn stop(&self) {
-        self.tasks.shutdown(STOP_GRACE).await;
+        self.tasks.stop();
+        // Without a sender the server is gone, and the carrier with it.
+        let _ = (self.states.clone())
+            .wait_for(|state| *state == CarrierState::Stopped)
+            .await;
     }
 }
 
@@ -84,9 +93,14 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
         backoff.next(0.0);
         while !tasks.is_stopped() {
             state.send_replace(CarrierState::Running);
+            let began = Instant::now();
             let error = run_once(&shared, &carrier, &tasks).await;
             if tasks.is_stopped() {
                 break;
+            }
+            if began.elapsed() >= PROVEN {
+                backoff.succeeded();
+                backoff.next(0.0);
             }
             let retry_in = backoff.next(fastrand::f64());
             tracing::warn!(
@@ -109,18 +123,15 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
 /// Runs the carrier once, to its end. Gives the reason in words.
 async fn run_once(shared: &Arc<Shared>, carrier: &Arc<dyn Carrier>, tasks: &Tasks) -> String {
     let inbound = Arc::new(CarrierInbound::new(Arc::clone(shared), Arc::clone(carrier)));
-    let run = tasks.child();
-    let uplink = Uplink::new(inbound.clone(), run.clone());
-    let ended = Arc::clone(carrier).run(uplink.clone()).await;
-    run.shutdown(STOP_GRACE).await;
-    inbound.retire_all(&match &ended {
-        Ok(()) => Disconnect::closed(),
-        Err(error) => Disconnect::new(Reason::LinkLost, error.to_string()),
+    let left = Arc::clone(&inbound);
+    let ended = run_carrier(carrier, inbound, tasks, STOP_GRACE, |ended| {
+        left.retire_all(&match ended {
+            Ok(()) => Disconnect::closed(),
+            Err(error) => Disconnect::new(Reason::LinkLost, error.to_string()),
+        });
     });
-    carrier
-        .handle_all_clients_disconnected(&uplink, Disconnect::closed())
-        .await;
     ended
+        .await
         .err()
         .map_or_else(|| "it ended by itself".to_owned(), |error| error.to_string())
 }
