@@ -61,6 +61,11 @@ impl Gate {
         self.opened.notified()
     }
 
+    /// Lets those who wait for an opening look again: there is nothing to wait for any more.
+    pub(crate) fn wake_waiters(&self) {
+        self.opened.notify_waiters();
+    }
+
     pub(crate) fn set_watch(&self, watch: Option<Weak<dyn GateWatch>>) {
         *self.watch.lock() = watch;
     }

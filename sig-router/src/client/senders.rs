@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::state::SenderState;
 use super::uplink::SenderUplink;
 use crate::error::{AddSenderError, RequestError, SignalError};
-use crate::hub::{NewSender, Owner};
+use crate::hub::{Hub, NewSender, Owner};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::sender::{Declared, Sender, SenderBuilder};
 use crate::session::params::{AddSender, AddSenderReply, RemoveSender};
@@ -50,6 +50,16 @@ impl RemoteEntry {
     pub(super) fn offline(&self) {
         self.uplink.offline();
         self.set_state(SenderState::Pending);
+    }
+
+    /// There will be no link any more: whoever triggers learns at once that the sender is gone.
+    pub(super) fn close(&self, local: &Hub) {
+        self.set_state(SenderState::Gone);
+        if self.uplink.is_attached() {
+            // It may have been removed already.
+            let _ = local.remove_sender(self.name.as_str(), Some(Owner::Local), None, Reason::Closed);
+        }
+        self.uplink.offline();
     }
 
     /// Asks the router to take the sender.

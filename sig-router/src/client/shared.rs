@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::link::Link;
 use super::listeners::Subscription;
 use super::senders::RemoteEntry;
-use super::state::{LinkState, SenderState};
+use super::state::LinkState;
 use crate::hub::Hub;
 use crate::session::{Ledger, Secret};
 
@@ -103,10 +103,13 @@ impl Shared {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Ends all streams and everyone who waits.
+    /// Ends all streams and everyone who waits; remote senders can trigger no more.
     pub(super) fn closed(&self) {
         self.states.send_replace(LinkState::Closed);
-        self.senders.iter().for_each(|entry| entry.set_state(SenderState::Gone));
+        let senders: Vec<_> = self.senders.iter().map(|entry| Arc::clone(&entry)).collect();
+        for entry in senders {
+            entry.close(&self.local);
+        }
         self.subscriptions.iter().for_each(|subscription| subscription.close());
         self.local.close();
         self.remote.close();

@@ -126,6 +126,7 @@ impl Hub {
         let presence = connection.presence(Some(reason.as_str()));
         *lane = None;
         sender.gate.set_watch(None);
+        sender.gate.wake_waiters();
         let disconnect = sender.event(sig_core::DISCONNECT);
         let shown = disconnect.as_ref().and_then(|event| self.show(event, &presence, owner));
         drop(lane);
