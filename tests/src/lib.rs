@@ -1,6 +1,11 @@
 //! Shared parts of the workspace tests.
 
+pub mod media;
+pub mod process;
+pub mod proxy;
 pub mod pysig;
+pub mod raw;
+pub mod rig;
 
 /// The programs of docs/PYSIG.md, compiled and run.
 #[cfg(doctest)]

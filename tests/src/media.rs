@@ -1,0 +1,188 @@
+//! Media around others: with a short heartbeat, and with every read and write in small pieces.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use sig_core::{CarrierError, Link, Medium, Profile};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, mpsc};
+
+/// A medium with another heartbeat.
+#[derive(Debug)]
+pub struct Beating<M> {
+    /// The medium itself.
+    pub inner: M,
+    /// After how much silence a heartbeat is sent.
+    pub period: Duration,
+}
+
+impl<M: Medium> Medium for Beating<M> {
+    const NAME: &'static str = M::NAME;
+    type Io = M::Io;
+
+    async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
+        self.inner.next().await
+    }
+
+    fn profile(&self) -> Profile {
+        self.inner.profile().with_heartbeat(self.period)
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// The sizes of the pieces, in turn.
+const PIECES: [usize; 7] = [1, 2, 3, 5, 7, 11, 4096];
+
+/// A stream that reads and writes in small pieces of changing size.
+#[derive(Debug)]
+pub struct Chopped<Io> {
+    inner: Io,
+    turn: usize,
+}
+
+impl<Io> Chopped<Io> {
+    fn new(inner: Io) -> Self {
+        Self { inner, turn: 0 }
+    }
+
+    fn piece(&mut self) -> usize {
+        self.turn = (self.turn + 1) % PIECES.len();
+        PIECES[self.turn]
+    }
+}
+
+impl<Io: AsyncRead + Unpin> AsyncRead for Chopped<Io> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let piece = this.piece().min(buffer.remaining());
+        let mut bytes = [0; 4096];
+        let mut short = ReadBuf::new(&mut bytes[..piece]);
+        let polled = Pin::new(&mut this.inner).poll_read(cx, &mut short);
+        buffer.put_slice(short.filled());
+        polled
+    }
+}
+
+impl<Io: AsyncWrite + Unpin> AsyncWrite for Chopped<Io> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let piece = this.piece().min(bytes.len());
+        Pin::new(&mut this.inner).poll_write(cx, &bytes[..piece])
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}
+
+/// Listens on TCP; every stream reads and writes in small pieces.
+#[derive(Debug)]
+pub struct ChoppedListener(pub TcpListener);
+
+impl Medium for ChoppedListener {
+    const NAME: &'static str = "chopped";
+    type Io = Chopped<TcpStream>;
+
+    async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
+        let (stream, peer) = self.0.accept().await?;
+        Ok(Link::new(Chopped::new(stream), peer.to_string()))
+    }
+}
+
+/// Connects over TCP; every stream reads and writes in small pieces.
+#[derive(Debug)]
+pub struct ChoppedDialer(pub SocketAddr);
+
+impl Medium for ChoppedDialer {
+    const NAME: &'static str = "chopped";
+    type Io = Chopped<TcpStream>;
+
+    async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
+        Ok(Link::new(
+            Chopped::new(TcpStream::connect(self.0).await?),
+            self.0.to_string(),
+        ))
+    }
+
+    fn profile(&self) -> Profile {
+        Profile::default().dialling(true)
+    }
+}
+
+/// A stream whose reads give exactly what the test hands in, piece by piece.
+#[derive(Debug)]
+pub struct Pieces {
+    incoming: mpsc::Receiver<Vec<u8>>,
+    outgoing: DuplexStream,
+}
+
+impl Pieces {
+    /// The stream, where to hand pieces in, and where to read what is written to it.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Sender<Vec<u8>>, DuplexStream) {
+        let (give, incoming) = mpsc::channel(64);
+        let (outgoing, answers) = tokio::io::duplex(1 << 20);
+        (Self { incoming, outgoing }, give, answers)
+    }
+}
+
+impl AsyncRead for Pieces {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().incoming.poll_recv(cx).map(|piece| {
+            // A piece is never larger than what is read at once.
+            piece.iter().for_each(|piece| buffer.put_slice(piece));
+            Ok(())
+        })
+    }
+}
+
+impl AsyncWrite for Pieces {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().outgoing).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().outgoing).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().outgoing).poll_shutdown(cx)
+    }
+}
+
+/// Listens for streams that the test makes.
+#[derive(Debug)]
+pub struct Handed(Mutex<mpsc::Receiver<Pieces>>);
+
+impl Handed {
+    /// The medium, and where to hand streams in.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Sender<Pieces>) {
+        let (give, take) = mpsc::channel(16);
+        (Self(Mutex::new(take)), give)
+    }
+}
+
+impl Medium for Handed {
+    const NAME: &'static str = "handed";
+    type Io = Pieces;
+
+    async fn next(&self) -> Result<Link<Pieces>, CarrierError> {
+        match self.0.lock().await.recv().await {
+            Some(io) => Ok(Link::new(io, "a test")),
+            // No more will come; those that came live on.
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A server and its clients, as the tests set them up, and waiting that ends.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sig_core::Carrier;
+use sig_router::{CarrierHandle, ClientRouter, LinkState, Reconnect, ServerRouter};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long anything may take that has to happen; far more than it needs.
+pub const WAIT: Duration = Duration::from_secs(20);
+
+/// Waits for what has to happen.
+///
+/// # Panics
+///
+/// When it has not happened within [`WAIT`]; the text names the caller.
+#[track_caller]
+pub fn soon<F: Future>(what: &'static str, future: F) -> impl Future<Output = F::Output> {
+    let place = Location::caller();
+    async move {
+        timeout(WAIT, future)
+            .await
+            .unwrap_or_else(|_| panic!("{place}: {what}: not within {WAIT:?}"))
+    }
+}
+
+/// Waits until a watched state is as wanted, and gives it.
+///
+/// # Panics
+///
+/// When it has not become so within [`WAIT`], or nobody can change it any more.
+#[track_caller]
+pub fn becomes<T: Clone + Debug>(
+    mut states: watch::Receiver<T>,
+    mut wanted: impl FnMut(&T) -> bool,
+) -> impl Future<Output = T> {
+    let place = Location::caller();
+    async move {
+        let found = timeout(WAIT, states.wait_for(|state| wanted(state))).await;
+        let found = found.map(|found| found.map(|state| state.clone()));
+        match found {
+            Ok(Ok(state)) => state,
+            Ok(Err(_)) => panic!("{place}: stays {:?} for ever", states.borrow()),
+            Err(_) => panic!("{place}: still {:?} after {WAIT:?}", states.borrow()),
+        }
+    }
+}
+
+/// Waits until a condition holds that cannot be watched, looking again and again.
+///
+/// # Panics
+///
+/// When it does not hold within [`WAIT`].
+#[track_caller]
+pub fn holds(what: &'static str, mut condition: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let place = Location::caller();
+    async move {
+        let began = Instant::now();
+        while !condition() {
+            assert!(began.elapsed() < WAIT, "{place}: {what}: not within {WAIT:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// A server with one TCP carrier.
+#[derive(Debug)]
+pub struct TcpServer {
+    /// The server.
+    pub router: ServerRouter,
+    /// Its carrier.
+    pub carrier: CarrierHandle,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl TcpServer {
+    /// A server on a free port.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::at("127.0.0.1:0")
+    }
+
+    /// A server at this address.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be bound.
+    #[must_use]
+    pub fn at(address: &str) -> Self {
+        let router = ServerRouter::new().expect("a runtime");
+        let listener = sig_carrier_tcp::listen(address).expect("the port is free");
+        let address = listener.medium().local_addr().to_string();
+        let carrier = router.attach(Arc::new(listener));
+        Self {
+            router,
+            carrier,
+            address,
+        }
+    }
+
+    /// A client of this server.
+    #[must_use]
+    pub fn client(&self) -> ClientRouter {
+        client_of(&self.address)
+    }
+}
+
+/// A client of the TCP server at this address, which need not be there yet. It tries often.
+///
+/// # Panics
+///
+/// When the address is none.
+#[must_use]
+pub fn client_of(address: &str) -> ClientRouter {
+    client_over(sig_carrier_tcp::dial(address).expect("an address"))
+}
+
+/// A client over this carrier. It tries often.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+#[must_use]
+pub fn client_over(carrier: impl Carrier) -> ClientRouter {
+    ClientRouter::builder()
+        .reconnect(impatient())
+        .connect(Arc::new(carrier))
+        .expect("a runtime")
+}
+
+/// Connects again every 50 ms at most.
+pub fn impatient() -> Reconnect {
+    Reconnect::new()
+        .first(Duration::from_millis(10))
+        .max(Duration::from_millis(50))
+}
+
+/// Waits until the client's link is up and everything is registered.
+///
+/// # Panics
+///
+/// When it takes longer than [`WAIT`].
+#[track_caller]
+pub fn connected(client: &ClientRouter) -> impl Future<Output = LinkState> {
+    becomes(client.states(), |state| *state == LinkState::Connected)
+}
+
+/// Waits until the client's link is down.
+///
+/// # Panics
+///
+/// When it takes longer than [`WAIT`].
+#[track_caller]
+pub fn disconnected(client: &ClientRouter) -> impl Future<Output = LinkState> {
+    becomes(client.states(), |state| *state != LinkState::Connected)
+}

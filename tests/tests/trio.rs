@@ -1,0 +1,73 @@
+//! pysig's trio as three processes: in any order, and through a crash of the server.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a broken assumption of a test is a panic with a line number"
+)]
+
+use sig_tests::process::Process;
+use tokio::net::TcpSocket;
+
+const ORDERS: [[&str; 3]; 6] = [
+    ["server", "publisher", "listener"],
+    ["server", "listener", "publisher"],
+    ["publisher", "server", "listener"],
+    ["publisher", "listener", "server"],
+    ["listener", "server", "publisher"],
+    ["listener", "publisher", "server"],
+];
+
+/// A port that nobody else is given while this lives; a socket that listens may still be bound to it.
+fn reserve() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
+/// Waits until the listener has heard the server of this process id, and of `another_timer` an event that the
+/// publisher triggered after the router (again) had it.
+async fn heard(listener: &mut Process, server: u32, publisher: &mut Process) {
+    let live: u64 = publisher
+        .says("live", |line| line.strip_prefix("live ")?.parse().ok())
+        .await;
+    let (mut timer, mut another) = (false, false);
+    listener
+        .says("both timers", |line| {
+            match line.split_once(' ')? {
+                ("timer", id) => timer |= id.parse() == Ok(server),
+                ("another_timer", count) => another |= count.parse::<u64>().ok()? >= live,
+                _ => {}
+            }
+            (timer && another).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn starts_in_any_order_and_survives_a_crash_of_the_server() {
+    for order in ORDERS {
+        println!("{order:?}");
+        let (_reserved, address) = reserve();
+        let mut processes = order.map(|role| {
+            let process = Process::start(env!("CARGO_BIN_EXE_trio"), &[role, &address]);
+            Some((role, process))
+        });
+        let mut take = |wanted: &str| {
+            let found = processes
+                .iter_mut()
+                .find(|slot| matches!(slot, Some((role, _)) if *role == wanted));
+            found.unwrap().take().unwrap().1
+        };
+        let (mut server, mut publisher, mut listener) = (take("server"), take("publisher"), take("listener"));
+        heard(&mut listener, server.id(), &mut publisher).await;
+
+        for _ in 0..2 {
+            server.kill().await;
+            server = Process::start(env!("CARGO_BIN_EXE_trio"), &["server", &address]);
+            server.says_line("listening").await;
+            heard(&mut listener, server.id(), &mut publisher).await;
+        }
+    }
+}
