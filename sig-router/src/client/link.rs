@@ -90,11 +90,7 @@ impl Link {
     pub(super) fn new(id: ClientId, shared: &Arc<Shared>, outbox: Arc<Outbox>) -> Arc<Self> {
         let info = outbox.peer();
         let pysig = (info.encoding == Encoding::Packed && info.pacing.is_some()).then(PysigServer::default);
-        let max_frame = info.max_frame;
         let peer = Peer::new(id, outbox, &shared.tasks);
-        if pysig.is_some() {
-            peer.open(max_frame, None);
-        }
         Arc::new_cyclic(|me| Self {
             shared: Arc::clone(shared),
             peer,

@@ -38,13 +38,20 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>, tasks: &Tasks) -> Arc<Self> {
+        // A pysig peer says no hello.
+        let says_hello = outbox.peer().pacing.is_none();
+        let max_frame = if says_hello {
+            sig_core::HELLO_MAX_FRAME
+        } else {
+            outbox.peer().max_frame
+        };
         Arc::new(Self {
             id,
             outbox,
             tasks: tasks.clone(),
             gone: tasks.stop_token().child_token(),
             ending: OnceLock::new(),
-            max_frame: AtomicUsize::new(sig_core::HELLO_MAX_FRAME),
+            max_frame: AtomicUsize::new(max_frame),
             heartbeat: Mutex::new(Heartbeat::new(None, Instant::now())),
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
             cancels: Mutex::default(),
