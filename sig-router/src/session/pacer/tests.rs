@@ -52,14 +52,45 @@ fn a_gap_follows_a_reply() {
     assert_eq!(pacer.next(now), send("reply"));
     assert_eq!(pacer.next(now), Next::Idle);
     pacer.call(1, "call".into(), None).unwrap();
-    assert_eq!(pacer.next(now), Next::Wait(now + GAP));
+    assert_eq!(pacer.next(now), Next::Wait(now + GAP * UNPROVEN));
     pacer.answered(1);
     assert_eq!(
         pacer.next(now),
-        Next::Wait(now + GAP),
+        Next::Wait(now + GAP * UNPROVEN),
         "no answer can prove that a reply was read"
     );
-    assert_eq!(pacer.next(now + GAP), send("call"));
+    assert_eq!(pacer.next(now + GAP * UNPROVEN), send("call"));
+}
+
+#[test]
+fn the_gap_is_shorter_once_the_peer_calls_again() {
+    let mut now = Instant::now();
+    let mut pacer = pacer();
+    for _ in 0..3 {
+        pacer.called(now);
+        pacer.reply("reply".into()).unwrap();
+        assert_eq!(pacer.next(now), send("reply"));
+        now += GAP;
+    }
+    now += GAP * UNPROVEN;
+    // Two threads call at once: one may call again before the other one's reply was read.
+    pacer.called(now);
+    pacer.called(now);
+    pacer.reply("first".into()).unwrap();
+    pacer.reply("second".into()).unwrap();
+    assert_eq!(pacer.next(now), send("first"));
+    pacer.called(now);
+    assert_eq!(pacer.next(now + GAP), Next::Wait(now + GAP * UNPROVEN));
+    now += GAP * UNPROVEN;
+    assert_eq!(pacer.next(now), send("second"));
+
+    // A caller that is kept waiting gives up, and then calls again without any reply.
+    now += PATIENCE;
+    pacer.reply("late".into()).unwrap();
+    assert_eq!(pacer.next(now), send("late"));
+    pacer.reply("later".into()).unwrap();
+    pacer.called(now);
+    assert_eq!(pacer.next(now + GAP), Next::Wait(now + GAP * UNPROVEN));
 }
 
 #[test]
@@ -68,13 +99,14 @@ fn replies_go_first_but_not_for_ever() {
     let mut pacer = pacer();
     pacer.call(1, "call".into(), None).unwrap();
     for _ in 0..20 {
+        pacer.called(now);
         pacer.reply("reply".into()).unwrap();
     }
     let mut order = Vec::new();
     while pacer.len() > 0 {
         order.push(sent(&mut pacer, now));
         pacer.answered(1);
-        now += GAP;
+        now += GAP * UNPROVEN;
     }
     assert_eq!(order.iter().position(|text| text == "call"), Some(BURST));
     assert_eq!(order.len(), 21);
@@ -130,7 +162,7 @@ fn a_late_answer_makes_a_probe_needless() {
 fn p68_a_listener_that_is_not_known_yet_is_tried_again() {
     let now = Instant::now();
     let mut pacer = pacer();
-    pacer.call(1, "event".into(), Some(now + millis(25))).unwrap();
+    pacer.call(1, "event".into(), Some(now + millis(125))).unwrap();
     pacer.call(2, "other".into(), None).unwrap();
     assert_eq!(pacer.next(now), send("event"));
     assert!(pacer.answered_not_ready(1, now));
@@ -141,14 +173,14 @@ fn p68_a_listener_that_is_not_known_yet_is_tried_again() {
     );
     pacer.reply("reply".into()).unwrap();
     assert_eq!(pacer.next(now), send("reply"), "replies do");
-    assert_eq!(pacer.next(now + millis(10)), send("event"));
+    assert_eq!(pacer.next(now + millis(50)), send("event"));
     assert_eq!((pacer.len(), pacer.byte_len()), (2, 10));
-    assert!(pacer.answered_not_ready(1, now + millis(15)));
-    assert_eq!(pacer.next(now + millis(25)), send("event"));
-    assert!(!pacer.answered_not_ready(1, now + millis(25)), "its time is over");
-    assert_eq!(pacer.next(now + millis(25)), send("other"));
+    assert!(pacer.answered_not_ready(1, now + millis(115)));
+    assert_eq!(pacer.next(now + millis(125)), send("event"));
+    assert!(!pacer.answered_not_ready(1, now + millis(125)), "its time is over");
+    assert_eq!(pacer.next(now + millis(125)), send("other"));
     assert!(
-        !pacer.answered_not_ready(2, now + millis(25)),
+        !pacer.answered_not_ready(2, now + millis(125)),
         "never to be tried again"
     );
     assert_eq!((pacer.len(), pacer.byte_len()), (0, 0));
