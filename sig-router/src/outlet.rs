@@ -73,7 +73,7 @@ impl<'a> Item<'a> {
     }
 
     /// The event, never to be lost to a policy.
-    pub(crate) fn as_presence(self, presence: bool) -> Self {
+    pub(crate) fn marked_presence(self, presence: bool) -> Self {
         Self { presence, ..self }
     }
 

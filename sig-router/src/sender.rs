@@ -214,6 +214,7 @@ impl Sender {
     }
 
     /// Removes it; `#disconnect` has reached every listener when it returns. False if it was removed already (P24).
+    #[expect(clippy::must_use_candidate, reason = "whether it was there is often of no interest")]
     pub fn remove(self) -> bool {
         self.leave(Reason::Removed)
     }

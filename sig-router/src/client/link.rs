@@ -185,7 +185,7 @@ impl Link {
     pub(super) fn tick(&self, now: Instant) {
         if self.hello.lock().is_some() && now.duration_since(self.opened) > HELLO_PATIENCE {
             self.peer
-                .cut(Disconnect::new(Reason::Timeout, "the router did not answer the hello"));
+                .cut(&Disconnect::new(Reason::Timeout, "the router did not answer the hello"));
         }
         drop(self.replies.lock().expire(now));
         self.peer.tick(now);
@@ -221,7 +221,7 @@ impl Link {
         drop(aliases);
         self.shared
             .remote
-            .spread(&event, &item.as_presence(event.name().is_presence()));
+            .spread(&event, &item.marked_presence(event.name().is_presence()));
         Ok(())
     }
 

@@ -99,7 +99,7 @@ impl PysigServer {
     pub(super) fn take_call(&self, link: &Link, call: Call) -> Result<(), CarrierError> {
         let Call { id, method, params } = call;
         // pysig answers whatever it gets, with the id it got, or null (P39); so do we.
-        let id = Some(id.unwrap_or(MessageId::Other(RawJson::null())));
+        let id = Some(id.unwrap_or_else(|| MessageId::Other(RawJson::null())));
         match method.as_deref() {
             None => link.peer().reply(id, Outcome::NoMethod),
             Some(methods::SIGNAL) => match read_params::<SignalIn>(methods::SIGNAL, &params) {
@@ -131,7 +131,7 @@ impl PysigServer {
         let event = remote.event(&signal.info.sender, event);
         let payload = Payload::from_json_text(signal.data.text().to_owned());
         // pysig does not number its events.
-        let item = Item::new(event.next_number(), &payload).as_presence(event.name().is_presence());
+        let item = Item::new(event.next_number(), &payload).marked_presence(event.name().is_presence());
         remote.spread_in(&topic, &event, &item);
         let (gate, done) = (Arc::clone(&event.sender.gate), Outcome::Done(RawJson::null()));
         match link.peer().permit() {

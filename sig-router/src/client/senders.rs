@@ -142,7 +142,7 @@ impl SenderBuilder<&ClientRouter> {
             requests: requests.names(),
         };
         let entry = Arc::new(RemoteEntry::new(name.clone()));
-        let wanted = Wanted::add(shared, &entry, want)?;
+        let wanted = Wanted::add(shared, &entry, &want)?;
         let mut states = entry.states.subscribe();
         loop {
             match states.borrow_and_update().clone() {
@@ -197,7 +197,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn add(shared: &Arc<Shared>, entry: &Arc<RemoteEntry>, want: AddSender) -> Result<Self, AddSenderError> {
+    fn add(shared: &Arc<Shared>, entry: &Arc<RemoteEntry>, want: &AddSender) -> Result<Self, AddSenderError> {
         if shared.is_closing() {
             return Err(AddSenderError::Closed);
         }
@@ -213,7 +213,7 @@ impl Wanted {
         ledger.add_sender(want.clone()).map_err(|_| taken(&entry.name))?;
         shared.senders.insert(entry.name.clone(), Arc::clone(entry));
         if let Some(link) = shared.link() {
-            let (pending, entry) = (RemoteEntry::send(&link, &want), Arc::clone(entry));
+            let (pending, entry) = (RemoteEntry::send(&link, want), Arc::clone(entry));
             shared
                 .tasks
                 .spawn("registering", async move { entry.finish(&link, pending).await });

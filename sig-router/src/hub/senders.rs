@@ -143,7 +143,7 @@ impl Hub {
     fn show(&self, event: &Arc<EventRecord>, presence: &crate::Presence, owner: Owner) -> Option<(u64, Payload)> {
         let payload = Payload::json(presence).unwrap_or_default();
         let number = event.next_number();
-        let item = Item::new(number, &payload).as_presence(true);
+        let item = Item::new(number, &payload).marked_presence(true);
         let from_link = owner != Owner::Local;
         self.put(event, &event.snapshot(), &item, from_link);
         (!from_link).then_some((number, payload))

@@ -1,6 +1,5 @@
 //! The peer's calls, answered.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,14 +100,12 @@ impl Peer {
     }
 }
 
-fn wait_open(gate: &Gate) -> impl Future<Output = ()> + '_ {
-    async {
-        loop {
-            let opened = gate.opened();
-            if gate.is_open() {
-                return;
-            }
-            opened.await;
+async fn wait_open(gate: &Gate) {
+    loop {
+        let opened = gate.opened();
+        if gate.is_open() {
+            return;
         }
+        opened.await;
     }
 }

@@ -94,10 +94,10 @@ impl Peer {
     }
 
     /// Ends the link at once.
-    pub(crate) fn cut(&self, why: Disconnect) {
+    pub(crate) fn cut(&self, why: &Disconnect) {
         self.end(why.clone());
         self.outbox.close();
-        self.outbox.carrier().close_client(self.id, &why);
+        self.outbox.carrier().close_client(self.id, why);
     }
 
     /// Sends what is put into the outbox, until that is closed and empty, the link fails, or the peer is gone.
@@ -105,9 +105,9 @@ impl Peer {
         let peer = Arc::clone(self);
         self.tasks.spawn("sending", async move {
             match peer.gone.run_until_cancelled(Arc::clone(&peer.outbox).send_all()).await {
-                Some(Err(error)) => peer.cut(Disconnect::link_lost(error)),
+                Some(Err(error)) => peer.cut(&Disconnect::link_lost(error)),
                 // Everything is sent and nothing more will be: the goodbye, or the refusal, is out.
-                Some(Ok(())) => peer.cut(Disconnect::closed()),
+                Some(Ok(())) => peer.cut(&Disconnect::closed()),
                 None => {}
             }
         });
@@ -131,7 +131,7 @@ impl Peer {
         match pulse {
             Pulse::Quiet => {}
             Pulse::Beat => self.outbox.send_heartbeat(),
-            Pulse::Dead => self.cut(Disconnect::new(sig_core::Reason::Timeout, "no sign of life")),
+            Pulse::Dead => self.cut(&Disconnect::new(sig_core::Reason::Timeout, "no sign of life")),
         }
     }
 

@@ -155,7 +155,7 @@ impl ClientSession {
         // A graceful goodbye has a deadline of its own.
         let refused = self.peer.ending().filter(|(why, _)| why.reason != Reason::Closed);
         if refused.is_some_and(|(_, since)| now.duration_since(*since) > REFUSAL_GRACE) {
-            self.peer.cut(Disconnect::new(Reason::Kicked, "did not read why"));
+            self.peer.cut(&Disconnect::new(Reason::Kicked, "did not read why"));
         }
         drop(self.replies.lock().expire(now));
         self.peer.tick(now);

@@ -18,7 +18,7 @@ pub(super) struct ClientForward {
 }
 
 impl ClientForward {
-    pub(super) fn new(session: &ClientSession) -> Arc<dyn Forward> {
+    pub(super) fn to(session: &ClientSession) -> Arc<dyn Forward> {
         Arc::new(Self {
             session: session.weak(),
         })

@@ -240,7 +240,7 @@ impl ServerRouter {
     pub fn kick(&self, client: ClientId, why: impl Into<String>) -> bool {
         let session = self.owner.shared.clients.get(&client).map(|client| Arc::clone(&client));
         session.is_some_and(|session| {
-            session.peer().cut(Disconnect::new(Reason::Kicked, why));
+            session.peer().cut(&Disconnect::new(Reason::Kicked, why));
             true
         })
     }

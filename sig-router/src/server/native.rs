@@ -284,7 +284,7 @@ impl Native {
             events,
             requests,
         } = params;
-        let requests = requests.map(|methods| Requests::forwarded(&methods, &ClientForward::new(session)));
+        let requests = requests.map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
         let new = NewSender {
             name: name.clone(),
             events: events.iter().cloned().collect(),

@@ -213,7 +213,7 @@ impl Pysig {
     pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
         let Call { id, method, params } = call;
         // pysig answers whatever it gets, with the id it got, or null (P39).
-        let id = Some(id.unwrap_or(MessageId::Other(RawJson::null())));
+        let id = Some(id.unwrap_or_else(|| MessageId::Other(RawJson::null())));
         let Some(method) = method else {
             session.peer().reply(id, Outcome::NoMethod);
             return Ok(());
@@ -235,7 +235,7 @@ impl Pysig {
             methods::LIST_SENDERS => rpc::list_senders(session.hub(), &params),
             methods::ADD_SENDER => self.add_sender(session, parsed),
             methods::REMOVE_SENDER => self.remove_sender(session, parsed),
-            methods::ADD_LISTENER => self.add_listener(session, parsed),
+            methods::ADD_LISTENER => self.add_listener(session, &parsed),
             methods::REMOVE_LISTENER => self.remove_listener(parsed),
             methods::SIGNAL => {
                 Self::signal(session, id, parsed);
@@ -272,7 +272,7 @@ impl Pysig {
         let events = events.names()?;
         let requests = params
             .requests
-            .map(|methods| Requests::forwarded(&methods, &ClientForward::new(session)));
+            .map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
         let new = NewSender {
             name: name.clone(),
             events: events.into_iter().collect(),
@@ -306,7 +306,7 @@ impl Pysig {
         rpc::done(&())
     }
 
-    fn add_listener(&mut self, session: &ClientSession, params: Params) -> Answer {
+    fn add_listener(&mut self, session: &ClientSession, params: &Params) -> Answer {
         let topic = Topic::from_parts(params.sender.as_deref(), params.event.as_deref()).map_err(fail)?;
         // pysig refuses a listener to an event that a connected sender does not declare (P10, P49).
         if let Topic::Event(sender, event) = &topic {
