@@ -15,6 +15,9 @@ use crate::stop::GRACE;
 /// How long one address may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long saying goodbye may take where nothing else is to be sent.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 /// Between two rounds of looking for a router that is waited for.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -26,8 +29,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Sends what is still to be sent, and ends the link.
+    /// Ends the link.
     pub(crate) async fn close(self) {
+        self.client.close(GOODBYE).await;
+    }
+
+    /// Ends the link when what is on its way to the router has gone out.
+    pub(crate) async fn flush_and_close(self) {
         self.client.close(GRACE).await;
     }
 }
@@ -57,7 +65,7 @@ async fn search(target: &Target, context: &Context) -> Result<Link, Failure> {
             }
         }
         if !target.wait {
-            return Err(nobody(&tried, target.url.is_some()));
+            return Err(nobody(&tried, target.url.as_ref()));
         }
         if !told {
             context.out.note(
@@ -74,7 +82,7 @@ async fn search(target: &Target, context: &Context) -> Result<Link, Failure> {
 pub(crate) async fn attempt(url: &CarrierUrl) -> Result<Result<ClientRouter, String>, Failure> {
     let carrier = carriers::schemes()
         .dial(&url.to_string())
-        .map_err(|error| bad_address(&error))?;
+        .map_err(|error| bad_address(url, &error))?;
     let client = ClientRouter::connect(carrier).map_err(|error| Failure::new(Code::Failed, "system", error))?;
     let mut states = client.states();
     let settled = states.wait_for(|state| !matches!(state, LinkState::Connecting));
@@ -100,22 +108,23 @@ pub(crate) async fn attempt(url: &CarrierUrl) -> Result<Result<ClientRouter, Str
     }
 }
 
-/// An address that cannot be used at all.
-pub(crate) fn bad_address(error: &CarrierError) -> Failure {
-    Failure::new(Code::Usage, "address", error)
-        .with_fix("addresses look like tcp://127.0.0.1:3000 or ipc:///path/to/socket")
+/// An address that cannot be used at all. The error says what to write instead; one that knows nothing of URLs, because
+/// it speaks of the part behind the scheme, is completed.
+pub(crate) fn bad_address(url: &CarrierUrl, error: &CarrierError) -> Failure {
+    match error {
+        CarrierError::Address { address, why } if !address.contains("://") => {
+            Failure::new(Code::Usage, "address", format_args!("address {url}: {why}"))
+                .with_fix(format!("write it as {}://HOST:PORT", url.scheme()))
+        }
+        _ => Failure::new(Code::Usage, "address", error),
+    }
 }
 
-fn nobody(tried: &[String], named: bool) -> Failure {
-    let failure = Failure::new(
-        Code::NoRouter,
-        "no_router",
-        format_args!("no router answers\n  {}", tried.join("\n  ")),
-    );
-    failure.with_fix(if named {
-        "check the address, or start a router there: sig serve URL"
-    } else {
-        "start one: sig serve\nor name the one you mean: --url tcp://HOST:PORT"
+fn nobody(tried: &[String], named: Option<&CarrierUrl>) -> Failure {
+    let text = format!("no router answers\n  {}", tried.join("\n  "));
+    Failure::new(Code::NoRouter, "no_router", text).with_fix(match named {
+        Some(url) => format!("check the address, or start a router there: sig serve {url}"),
+        None => "start one: sig serve\nor name the one you mean: --url tcp://HOST:PORT".to_owned(),
     })
 }
 

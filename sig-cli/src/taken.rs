@@ -16,14 +16,16 @@ pub(crate) async fn explain(url: &CarrierUrl, error: &CarrierError) -> Failure {
     if !carriers::is_taken(error) {
         return match error {
             CarrierError::Listen { .. } => Failure::new(Code::Failed, "cannot_listen", error),
-            _ => bad_address(error),
+            _ => bad_address(url, error),
         };
     }
-    let who = match tokio::time::timeout(PATIENCE, router_at(url)).await {
-        Ok(true) => "a router runs there already",
-        _ => "another program listens there",
+    let router = matches!(tokio::time::timeout(PATIENCE, router_at(url)).await, Ok(true));
+    let (who, first) = match router {
+        true => ("a router runs there already", "use that router, or stop it"),
+        false => ("another program listens there", "stop it"),
     };
-    Failure::new(Code::Refused, "address_taken", format_args!("{url} is taken: {who}")).with_fix(fix(url))
+    let fix = format!("{first}{}", way_out(url));
+    Failure::new(Code::Refused, "address_taken", format_args!("{url} is taken: {who}")).with_fix(fix)
 }
 
 /// Whether a router answers at the address.
@@ -36,15 +38,14 @@ async fn router_at(url: &CarrierUrl) -> bool {
     answers
 }
 
-fn fix(url: &CarrierUrl) -> String {
+/// How to find who it is, and what to use instead.
+fn way_out(url: &CarrierUrl) -> String {
     match url.address().rsplit_once(':') {
         Some((host, port)) if url.scheme() == "tcp" => {
-            format!(
-                "use that router, or stop it ({} shows who it is),\nor take a free port: sig serve tcp://{host}:0",
-                finder(port)
-            )
+            let finder = finder(port);
+            format!(" ({finder} shows who it is),\nor take a free port: sig serve tcp://{host}:0")
         }
-        _ => "use that router, or stop it, or take another path: sig serve ipc:///path/to/socket".to_owned(),
+        _ => ",\nor take another path: sig serve ipc:///path/to/socket".to_owned(),
     }
 }
 
@@ -64,12 +65,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fix_names_the_port_and_a_way_out() {
-        let fix = fix(&"tcp://127.0.0.1:3000".parse().unwrap());
+    fn there_is_a_way_out() {
+        let way = way_out(&"tcp://127.0.0.1:3000".parse().unwrap());
         assert!(
-            fix.contains(":3000") && fix.contains("sig serve tcp://127.0.0.1:0"),
-            "{fix}"
+            way.contains(":3000") && way.contains("sig serve tcp://127.0.0.1:0"),
+            "{way}"
         );
-        assert!(super::fix(&"ipc://".parse().unwrap()).contains("another path"));
+        assert!(way_out(&"ipc://".parse().unwrap()).contains("another path"));
     }
 }

@@ -20,26 +20,30 @@ fn hint(topic: &Topic, senders: &[RemoteSenderInfo]) -> Option<String> {
     let name = topic.sender_name()?;
     let here = senders.iter().filter(|info| info.connected);
     let Some(info) = here.clone().find(|info| info.name.as_ref() == Some(name)) else {
-        let known = list(here.filter_map(|info| info.name.as_ref()));
-        return Some(format!("no sender {name} is connected yet; there are: {known}"));
+        let known = list("; there are: ", here.filter_map(|info| info.name.as_ref()));
+        return Some(format!("no sender {name} is connected yet{known}"));
     };
     let event = topic.event_name().filter(|event| !event.is_presence())?;
     if info.events.iter().flatten().any(|known| known == event) {
         return None;
     }
-    let known = list(info.events.iter().flatten().filter(|known| !known.is_presence()));
-    Some(format!("sender {name} has no event {event}; it has: {known}"))
+    let known = list(
+        "; it has: ",
+        info.events.iter().flatten().filter(|known| !known.is_presence()),
+    );
+    Some(format!("sender {name} has no event {event}{known}"))
 }
 
-fn list<T: ToString>(names: impl Iterator<Item = T>) -> String {
+/// The names behind an introduction; nothing at all when there are none.
+fn list<T: ToString>(introduction: &str, names: impl Iterator<Item = T>) -> String {
     let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
     names.sort();
     let hidden = names.len().saturating_sub(SHOWN);
     names.truncate(SHOWN);
     match (names.is_empty(), hidden) {
-        (true, _) => "none".to_owned(),
-        (false, 0) => names.join(", "),
-        (false, hidden) => format!("{} and {hidden} more", names.join(", ")),
+        (true, _) => String::new(),
+        (false, 0) => format!("{introduction}{}", names.join(", ")),
+        (false, hidden) => format!("{introduction}{} and {hidden} more", names.join(", ")),
     }
 }
 
@@ -49,8 +53,8 @@ mod tests {
 
     #[test]
     fn names_are_listed_in_order_and_not_without_end() {
-        assert_eq!(list(["b", "a"].into_iter()), "a, b");
-        assert_eq!(list(std::iter::empty::<&str>()), "none");
-        assert!(list(0..100).ends_with(" and 88 more"));
+        assert_eq!(list(": ", ["b", "a"].into_iter()), ": a, b");
+        assert_eq!(list(": ", std::iter::empty::<&str>()), "");
+        assert!(list("", 0..100).ends_with(" and 88 more"));
     }
 }

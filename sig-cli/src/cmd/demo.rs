@@ -29,24 +29,31 @@ pub(crate) async fn run(args: &Demo, context: &mut Context) -> Result<Code, Fail
     let listening = open(&context.out)?;
     let urls: Vec<CarrierUrl> = listening.iter().map(|one| one.url.clone()).collect();
     let mut serving = Serving::start(listening, context)?;
-    let failed = |error: &dyn std::error::Error| Failure::new(Code::Failed, "listen", error);
-    let mut events = serving.server.listen("*").map_err(|error| failed(&error))?;
+    let end = until_stopped(args, &urls, &mut serving, context).await;
+    serving.close(&mut context.out).await.and(end)
+}
+
+async fn until_stopped(
+    args: &Demo,
+    urls: &[CarrierUrl],
+    serving: &mut Serving,
+    context: &mut Context,
+) -> Result<Code, Failure> {
+    let events = serving.server.listen("*");
+    let mut events = events.map_err(|error| Failure::new(Code::Failed, "listen", error))?;
     serving.add_host(PERIOD, &mut context.out)?;
-    invite(&urls, &mut context.out)?;
+    invite(urls, &mut context.out)?;
     let mut end = pin!(after(args.seconds));
     loop {
         context.out.flush()?;
         tokio::select! {
             biased;
-            () = context.stop.requested() => break,
-            () = &mut end => break,
+            () = context.stop.requested() => return Ok(Code::Done),
+            () = &mut end => return Ok(Code::Done),
             (word, text) = serving.news() => context.out.note(word, text),
             Some(item) = events.recv() => print(&item, &mut context.out)?,
         }
     }
-    drop(events);
-    serving.close(&mut context.out).await?;
-    Ok(Code::Done)
 }
 
 /// The usual addresses, or others in their place when they are taken. One of them is enough.

@@ -15,18 +15,24 @@ pub(crate) async fn run(args: &Serve, context: &mut Context) -> Result<Code, Fai
     } else {
         args.urls.clone()
     };
+    let mut exposures = Vec::new();
     for url in &urls {
-        carriers::check(url).map_err(|error| bad_address(&error))?;
+        carriers::check(url).map_err(|error| bad_address(url, &error))?;
+        exposures.push(exposure::check(url, args.insecure)?);
     }
     let mut listening = Vec::new();
-    for url in &urls {
-        let exposure = exposure::check(url, args.insecure)?;
+    for (url, exposure) in urls.iter().zip(exposures) {
         match Listening::open(url, exposure) {
             Ok(one) => listening.push(one),
             Err(error) => return Err(taken::explain(url, &error).await),
         }
     }
     let mut serving = Serving::start(listening, context)?;
+    let end = until_stopped(args, &mut serving, context).await;
+    serving.close(&mut context.out).await.and(end)
+}
+
+async fn until_stopped(args: &Serve, serving: &mut Serving, context: &mut Context) -> Result<Code, Failure> {
     if args.host {
         serving.add_host(args.period, &mut context.out)?;
     }
@@ -34,10 +40,8 @@ pub(crate) async fn run(args: &Serve, context: &mut Context) -> Result<Code, Fai
     context.out.flush()?;
     loop {
         tokio::select! {
-            () = context.stop.requested() => break,
+            () = context.stop.requested() => return Ok(Code::Done),
             (word, text) = serving.news() => context.out.note(word, text),
         }
     }
-    serving.close(&mut context.out).await?;
-    Ok(Code::Done)
 }

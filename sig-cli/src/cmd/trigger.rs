@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &Trigger, context: &mut Context) -> Result<Code, F
         count
     };
     let count = context.unless_stopped(work).await;
-    link.close().await;
+    link.flush_and_close().await;
     let count = count??;
     let plural = if count == 1 { "" } else { "s" };
     let text = format_args!("sent {count} event{plural} as {}/{}", args.sender, args.event);

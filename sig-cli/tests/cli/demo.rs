@@ -9,7 +9,7 @@ use crate::harness::Sandbox;
 #[test]
 fn the_demo_shows_figures_and_ends_by_itself() {
     let sandbox = Sandbox::new();
-    let shown = sandbox.run(&["demo", "--seconds", "3"]).expect(0).out;
+    let shown = sandbox.run(&["demo", "--seconds", "4"]).expect(0).out;
     for text in [
         "this machine only",
         "sender host",
@@ -55,7 +55,7 @@ fn taken_addresses_do_not_keep_the_demo_from_running() {
 #[test]
 fn programs_can_read_the_demo() {
     let sandbox = Sandbox::new();
-    let shown = sandbox.run(&["demo", "--seconds", "2", "--json"]).expect(0).out;
+    let shown = sandbox.run(&["demo", "--seconds", "4", "--json"]).expect(0).out;
     let lines: Vec<Value> = shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(
         lines

@@ -174,7 +174,7 @@ fn listening_ends_after_its_time() {
         .expect(5)
         .says(&["0 events"]);
     sandbox
-        .run(&[&["listen", "host/cpu", "--timeout", "2s"], &url[..]].concat())
+        .run(&[&["listen", "host/cpu", "--timeout", "4s"], &url[..]].concat())
         .expect(0);
     sandbox
         .run(&[&["listen", "host/cpu", "--timeout", "500ms", "-n", "1000"], &url[..]].concat())

@@ -152,6 +152,17 @@ fn a_closed_pipe_is_a_quiet_end() {
 }
 
 #[test]
+fn a_demo_whose_reader_leaves_cleans_up() {
+    let sandbox = Sandbox::new();
+    closed_pipe(&sandbox, &["demo"]).expect(0);
+    let left = std::fs::read_dir(sandbox.path().join("sig")).unwrap();
+    assert!(
+        left.flatten()
+            .all(|file| file.path().extension().is_none_or(|kind| kind != "sock"))
+    );
+}
+
+#[test]
 fn a_full_disk_is_an_error() {
     let sandbox = Sandbox::new();
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
