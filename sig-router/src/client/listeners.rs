@@ -310,18 +310,20 @@ impl ClientRouter {
     /// # Cancel safety
     ///
     /// Safe to cancel: the listener is then not added.
-    pub async fn listen_remote<T>(&self, topic: T) -> Result<RemoteEventStream, ListenError>
+    #[track_caller]
+    pub fn listen_remote<T>(
+        &self,
+        topic: T,
+    ) -> impl Future<Output = Result<RemoteEventStream, ListenError>> + Send + use<T>
     where
         T: TryInto<Topic>,
         ListenError: From<T::Error>,
     {
-        let topic = topic.try_into()?;
-        let shared = self.shared();
+        // Not an async fn, for the same reason.
+        let topic = topic.try_into().map_err(ListenError::from);
+        let shared = Arc::clone(self.shared());
         let queue = ListenerQueue::new(LISTENER_MARKS, Arc::clone(shared.remote.stalls()));
-        let stream = EventStream::new(&shared.remote, topic.clone(), queue);
-        let share = Share::take(shared, &topic)?;
-        share.subscription.live().await?;
-        Ok(RemoteEventStream { stream, share })
+        stream(shared, topic, queue)
     }
 }
 
@@ -336,4 +338,17 @@ async fn listen(
     let share = Share::take(&shared, &topic)?;
     share.subscription.live().await?;
     Ok(RemoteListener { listener, share })
+}
+
+/// Adds a stream, in the same order.
+async fn stream(
+    shared: Arc<Shared>,
+    topic: Result<Topic, ListenError>,
+    queue: Arc<ListenerQueue>,
+) -> Result<RemoteEventStream, ListenError> {
+    let topic = topic?;
+    let stream = EventStream::new(&shared.remote, topic.clone(), queue);
+    let share = Share::take(&shared, &topic)?;
+    share.subscription.live().await?;
+    Ok(RemoteEventStream { stream, share })
 }

@@ -62,9 +62,9 @@ impl RemoteEntry {
         self.uplink.offline();
     }
 
-    /// Asks the router to take the sender.
+    /// Asks the router to take the sender, behind the events, and the removal, of one of the same name.
     pub(super) fn send(link: &Arc<Link>, want: &AddSender) -> Result<PendingCall, CallError> {
-        link.call(methods::ADD_SENDER, want, DEFAULT_TIMEOUT)
+        link.call_in_order(methods::ADD_SENDER, want, DEFAULT_TIMEOUT)
     }
 
     /// Waits for the router's answer and acts on it.
