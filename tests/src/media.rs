@@ -124,6 +124,8 @@ impl Medium for ChoppedDialer {
 #[derive(Debug)]
 pub struct Pieces {
     incoming: mpsc::Receiver<Vec<u8>>,
+    /// What is left of a piece that did not fit into a read.
+    left: Vec<u8>,
     outgoing: DuplexStream,
 }
 
@@ -133,17 +135,33 @@ impl Pieces {
     pub fn new() -> (Self, mpsc::Sender<Vec<u8>>, DuplexStream) {
         let (give, incoming) = mpsc::channel(64);
         let (outgoing, answers) = tokio::io::duplex(1 << 20);
-        (Self { incoming, outgoing }, give, answers)
+        let left = Vec::new();
+        (
+            Self {
+                incoming,
+                left,
+                outgoing,
+            },
+            give,
+            answers,
+        )
     }
 }
 
 impl AsyncRead for Pieces {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().incoming.poll_recv(cx).map(|piece| {
-            // A piece is never larger than what is read at once.
-            piece.iter().for_each(|piece| buffer.put_slice(piece));
-            Ok(())
-        })
+        let this = self.get_mut();
+        if this.left.is_empty() {
+            match this.incoming.poll_recv(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Ready(Some(piece)) => this.left = piece,
+            }
+        }
+        let fits = this.left.len().min(buffer.remaining());
+        buffer.put_slice(&this.left[..fits]);
+        this.left.drain(..fits);
+        Poll::Ready(Ok(()))
     }
 }
 

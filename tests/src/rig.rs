@@ -20,10 +20,10 @@ pub const WAIT: Duration = Duration::from_secs(20);
 ///
 /// When it has not happened within [`WAIT`]; the text names the caller.
 #[track_caller]
-pub fn soon<F: Future>(what: &'static str, future: F) -> impl Future<Output = F::Output> {
+pub fn soon<F: IntoFuture>(what: &'static str, future: F) -> impl Future<Output = F::Output> {
     let place = Location::caller();
     async move {
-        timeout(WAIT, future)
+        timeout(WAIT, future.into_future())
             .await
             .unwrap_or_else(|_| panic!("{place}: {what}: not within {WAIT:?}"))
     }
