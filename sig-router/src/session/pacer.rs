@@ -325,10 +325,10 @@ impl Pacer {
     }
 
     /// The pause after a reply that goes out now.
-    fn gap(&self, now: Instant) -> Wire {
+    fn gap(&mut self, now: Instant) -> Wire {
         let until = now + self.pacing.gap * UNPROVEN;
         let waits_for_it = |called| now.saturating_duration_since(called) < PATIENCE / 2;
-        let provable = self.owed == 0 && self.called_alone.is_some_and(waits_for_it);
+        let provable = self.called_alone.take().is_some_and(waits_for_it);
         let short = if provable { now + self.pacing.gap } else { until };
         Wire::Gap { until, short }
     }
