@@ -11,7 +11,7 @@
 //!   handler. Holding costs a round trip and makes no deadlock that pysig does not have by itself: a handler that calls
 //!   us and waits for our reply waits in vain for its 10 seconds either way.
 //! - **After a reply mostly time helps.** No call of ours is unanswered then, so the receiving thread is idle and reads
-//!   at once: within a millisecond or so, within 50 on a machine with more to do than it can (measured). A new call
+//!   at once: within a millisecond or so, rarely in some 50 where the machine is overloaded (measured). A new call
 //!   from the peer proves that the reply was read if the peer calls from one thread, as nearly all do, since that
 //!   thread waited for it (unless it was kept waiting for 10 seconds); from another thread it proves nothing. So the
 //!   pause is [`UNPROVEN`] gaps, and one gap once the peer calls again.
