@@ -64,7 +64,8 @@ impl Hub {
         if name.is_reserved() {
             return Err(NameError::Reserved { name: name.to_string() }.into());
         }
-        if new.events.is_empty() && new.requests.is_empty() {
+        // Over a link nothing but presence is fine: a pysig client may declare an empty list of events.
+        if new.owner == Owner::Local && new.events.is_empty() && new.requests.is_empty() {
             return Err(AddSenderError::Empty { name: name.to_string() });
         }
         if let Some(event) = new.events.iter().find(|event| event.is_presence()) {

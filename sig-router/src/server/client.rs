@@ -127,7 +127,7 @@ impl ClientSession {
         let address = &self.outbox().peer().address;
         tracing::warn!(client = %self.id(), address, code = %refuse.code, "{}", refuse.text);
         self.peer.end(Disconnect::new(Reason::Kicked, refuse.text.clone()));
-        *phase = Phase::Gone;
+        let left = std::mem::replace(phase, Phase::Gone);
         if self.outbox().peer().pacing.is_none() {
             let notice = RawJson::new(refuse).map(|params| Call::notice(methods::REFUSE, params));
             let _ = notice
@@ -135,6 +135,16 @@ impl ClientSession {
                 .and_then(|notice| self.outbox().send(&notice.into()));
         }
         self.outbox().finish();
+        self.leave(left, Reason::Kicked);
+    }
+
+    /// Takes away what the client had here.
+    fn leave(&self, phase: Phase, reason: Reason) {
+        match phase {
+            Phase::Native(native) => native.leave(self, reason),
+            Phase::Pysig(pysig) => pysig.leave(self, reason),
+            Phase::New | Phase::Gone => {}
+        }
     }
 
     /// Says goodbye behind what waits for the client, and waits until it is gone.
@@ -257,11 +267,7 @@ impl Receiver for ClientSession {
         let why = self.peer.retire(why);
         let phase = std::mem::replace(&mut *self.phase.lock(), Phase::Gone);
         tracing::debug!(client = %self.id(), %why, "client disconnected");
-        match phase {
-            Phase::Native(native) => native.leave(self, why.reason),
-            Phase::Pysig(pysig) => pysig.leave(self, why.reason),
-            Phase::New | Phase::Gone => {}
-        }
+        self.leave(phase, why.reason);
         // Whoever waits for a reply learns that none will come.
         drop(self.replies.lock().drain());
     }
