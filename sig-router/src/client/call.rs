@@ -35,8 +35,8 @@ pub(super) struct PendingCall {
     id: u64,
     answer: oneshot::Receiver<Outcome>,
     deadline: Instant,
-    /// Whether the router is told when nobody waits any more.
-    cancel: bool,
+    /// Whether it runs a handler, which is cancelled when nobody waits any more.
+    is_request: bool,
 }
 
 impl Link {
@@ -85,13 +85,13 @@ impl Link {
             .replies()
             .insert(Asker { answer: asker, topic }, deadline)
             .map_err(|_| CallError::Busy)?;
-        let cancel = method == methods::REQUEST && !self.is_pysig();
+        let is_request = method == methods::REQUEST;
         let pending = PendingCall {
             link: Arc::clone(self),
             id,
             answer,
             deadline,
-            cancel,
+            is_request,
         };
         let message = Call::new(id, method, params).into();
         let sent = if ahead {
@@ -132,7 +132,12 @@ impl PendingCall {
 impl Drop for PendingCall {
     fn drop(&mut self) {
         let waited_for = self.link.replies().take(self.id).is_some();
-        if waited_for && self.cancel {
+        if !waited_for || !self.is_request {
+            return;
+        }
+        if self.link.is_pysig() {
+            self.link.outbox().drop_call(self.id);
+        } else {
             self.link.notify(methods::CANCEL, &Cancel { id: self.id });
         }
     }

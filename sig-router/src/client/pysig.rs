@@ -98,6 +98,7 @@ impl PysigServer {
 
     pub(super) fn take_call(&self, link: &Link, call: Call) -> Result<(), CarrierError> {
         let Call { id, method, params } = call;
+        link.outbox().called(Instant::now());
         // pysig answers whatever it gets, with the id it got, or null (P39); so do we.
         let id = Some(id.unwrap_or_else(|| MessageId::Other(RawJson::null())));
         match method.as_deref() {

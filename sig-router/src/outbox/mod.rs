@@ -279,6 +279,21 @@ impl Outbox {
         }
     }
 
+    /// A paced peer made a call, which will get a reply.
+    pub(crate) fn called(&self, now: Instant) {
+        if let Lanes::Paced(pacer) = &mut self.state.lock().lanes {
+            pacer.called(now);
+        }
+        self.wake.notify_one();
+    }
+
+    /// The reply to this call is not waited for any more: a paced peer need not get it, if it has not gone out yet.
+    pub(crate) fn drop_call(&self, id: u64) {
+        if let Lanes::Paced(pacer) = &mut self.state.lock().lanes {
+            pacer.drop_call(id);
+        }
+    }
+
     /// A paced peer answered a call. One that it was not `ready` for may be sent again.
     pub(crate) fn answered(&self, id: u64, ready: bool, now: Instant) {
         let mut state = self.state.lock();

@@ -12,7 +12,7 @@ use crate::session::params::Grant;
 use crate::session::{Window, methods};
 
 /// How many bytes of events a sender may have under way.
-pub(super) const WINDOW: u64 = 128 * 1024;
+const WINDOW: u64 = 128 * 1024;
 
 /// Grants one sender more as its events are passed on, unless its gate is shut.
 pub(super) struct CreditLine {
@@ -31,6 +31,11 @@ impl CreditLine {
             gate,
             outbox: Arc::downgrade(outbox),
         })
+    }
+
+    /// How many bytes the client may send in all, as granted so far.
+    pub(super) fn granted(&self) -> u64 {
+        self.window.lock().total()
     }
 
     /// Whether the client may send at all now.

@@ -33,16 +33,16 @@ struct CancelOnDrop {
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        let waited_for = self.session.forget(self.id).is_some();
-        if !waited_for || self.session.outbox().peer().pacing.is_some() {
+        if self.session.forget(self.id).is_none() {
             return;
+        }
+        let outbox = self.session.outbox();
+        if outbox.peer().pacing.is_some() {
+            return outbox.drop_call(self.id);
         }
         let params = RawJson::new(&Cancel { id: self.id }).unwrap_or_default();
         // A link that is about to end cancels it as well.
-        let _ = self
-            .session
-            .outbox()
-            .send(&Call::notice(methods::CANCEL, params).into());
+        let _ = outbox.send(&Call::notice(methods::CANCEL, params).into());
     }
 }
 

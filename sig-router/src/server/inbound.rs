@@ -11,6 +11,9 @@ use super::Shared;
 use super::client::ClientSession;
 use crate::outbox::Outbox;
 
+/// How many clients beyond the most allowed may wait to be refused.
+const TOLD_IN_WORDS: usize = 64;
+
 /// The server's side of one run of a carrier.
 #[derive(Debug)]
 pub(super) struct CarrierInbound {
@@ -46,9 +49,10 @@ impl Inbound for CarrierInbound {
         if shared.closing.load(Ordering::Acquire) {
             return Err(CarrierError::Closed);
         }
-        if shared.clients.len() >= shared.max_clients {
+        // Up to the limit and a little more: those are told in words that there is no place for them.
+        if shared.clients.len() >= shared.max_clients + TOLD_IN_WORDS {
             return Err(CarrierError::Refused(format!(
-                "{} clients are connected, the most allowed",
+                "{} clients are connected, the most that this router takes",
                 shared.max_clients
             )));
         }

@@ -10,7 +10,7 @@ use sig_core::{Call, Disconnect, EventMessage, EventName, Outcome, RawJson, Reas
 use sig_wire::EventFrame;
 
 use super::client::{ClientSession, Fault, failed};
-use super::credit::{CreditLine, WINDOW};
+use super::credit::CreditLine;
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
 use crate::hub::{EventRecord, NewSender, Owner, Target};
@@ -114,6 +114,13 @@ impl Native {
         let shared = session
             .shared()
             .map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
+        if shared.clients.len() > shared.max_clients {
+            let text = format!(
+                "{} clients are connected, the most that this router takes",
+                shared.max_clients
+            );
+            return Err(Refuse::later(code::FULL, text));
+        }
         let carrier = session.outbox().carrier();
         let profile = carrier.profile();
         let offer = Offer {
@@ -303,7 +310,7 @@ impl Native {
         let mut reply = AddSenderReply {
             generation: 0,
             aliases: std::collections::BTreeMap::new(),
-            credit: WINDOW,
+            credit: credit.granted(),
         };
         for event in events {
             let Some(record) = record.event(event.as_str()) else {

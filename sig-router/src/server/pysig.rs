@@ -212,6 +212,7 @@ impl Pysig {
 
     pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
         let Call { id, method, params } = call;
+        session.outbox().called(Instant::now());
         // pysig answers whatever it gets, with the id it got, or null (P39).
         let id = Some(id.unwrap_or_else(|| MessageId::Other(RawJson::null())));
         let Some(method) = method else {

@@ -15,9 +15,9 @@ pub(crate) enum Pulse {
 
 /// The heartbeat of one link.
 ///
-/// A beat is due after one period of own silence. With [`tick`](Self::tick) called every [`interval`](Self::interval),
-/// beats are at most 1.125 periods apart, so that a peer may lose one before it is held for dead, and a dead peer is
-/// noticed within 2.375 periods after its last sign: [`DEAD_AFTER`] and one interval.
+/// A beat is due after one period of own silence. With [`tick`](Self::tick) called at least four times in a period, beats
+/// are at most 1.25 periods apart, and a dead peer is noticed within 2.5 periods after its last sign: [`DEAD_AFTER`] and
+/// one tick.
 #[derive(Debug, Clone)]
 pub(crate) struct Heartbeat {
     /// `None`: no heartbeat on this link.
@@ -29,9 +29,6 @@ pub(crate) struct Heartbeat {
 
 /// After how much silence a peer is held for dead, in quarters of a period.
 const DEAD_AFTER: u32 = 9;
-
-/// How often a tick is called in each period.
-const TICKS: u32 = 8;
 
 impl Heartbeat {
     /// A heartbeat with this period for a link that came up at `now`. Without a period, or with one of zero, nothing
@@ -53,11 +50,6 @@ impl Heartbeat {
     /// Something went out to the peer, whatever it was.
     pub(crate) fn sent(&mut self, now: Instant) {
         self.sent = self.sent.max(now);
-    }
-
-    /// How often [`tick`](Self::tick) must be called; `None` when never.
-    pub(crate) fn interval(&self) -> Option<Duration> {
-        Some(self.period? / TICKS).filter(|interval| !interval.is_zero())
     }
 
     /// What is due now.
@@ -99,7 +91,6 @@ mod tests {
         let start = Instant::now();
         for period in [None, Some(Duration::ZERO)] {
             let mut heartbeat = Heartbeat::new(period, start);
-            assert_eq!(heartbeat.interval(), None);
             assert_eq!(heartbeat.tick(at(start, 1_000_000)), Pulse::Quiet);
         }
     }
@@ -109,7 +100,6 @@ mod tests {
         let start = Instant::now();
         for period in [Duration::MAX, Duration::from_nanos(1)] {
             let mut heartbeat = Heartbeat::new(Some(period), start);
-            let _ = heartbeat.interval();
             assert_eq!(heartbeat.tick(start), Pulse::Quiet);
         }
         let mut heartbeat = Heartbeat::new(Some(PERIOD), at(start, 1000));
@@ -120,7 +110,6 @@ mod tests {
     fn a_beat_follows_one_period_of_own_silence() {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(Some(PERIOD), start);
-        assert_eq!(heartbeat.interval(), Some(PERIOD / 8));
         heartbeat.sent(at(start, 300));
         for (millis, pulse) in [
             (700, Pulse::Quiet),

@@ -158,6 +158,7 @@ impl Ledger {
     }
 
     /// How the router answered the wish for a subscription.
+    #[cfg(test)]
     pub(crate) fn listener_state(&self, id: u64) -> Option<&WantState> {
         self.listeners.get(&id).map(|listeners| &listeners.state)
     }
@@ -188,6 +189,7 @@ impl Ledger {
     }
 
     /// How many wishes are pending: with none, the router has answered all.
+    #[cfg(test)]
     pub(crate) fn pending(&self) -> usize {
         let senders = self.senders.values().map(|sender| &sender.state);
         let listeners = self.listeners.values().map(|listeners| &listeners.state);

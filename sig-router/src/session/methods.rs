@@ -32,5 +32,3 @@ pub(crate) const REMOVE_LISTENER: &str = "remove_listener";
 pub(crate) const SIGNAL: &str = "signal";
 /// A request to a sender (P55).
 pub(crate) const REQUEST: &str = "request";
-/// An event as a notice, where everything travels through the codec.
-pub(crate) const EVENT: &str = "event";

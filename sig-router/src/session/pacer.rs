@@ -250,6 +250,7 @@ impl Pacer {
     }
 
     /// How many documents are held: not sent, or calls without an answer.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let in_flight = usize::from(matches!(self.wire, Wire::Call { .. }));
         self.replies.len() + self.calls.len() + in_flight

@@ -62,6 +62,7 @@ impl<T> Replies<T> {
     }
 
     /// When [`expire`](Self::expire) has something to do next.
+    #[cfg(test)]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
@@ -74,6 +75,7 @@ impl<T> Replies<T> {
     }
 
     /// How many calls wait.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -21,6 +21,7 @@ impl Secret {
     }
 
     /// This text, kept secret from here on.
+    #[cfg(test)]
     pub(crate) fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
