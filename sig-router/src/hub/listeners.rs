@@ -38,9 +38,7 @@ impl Hub {
                 };
                 let removed = group.remove(key);
                 drop(group);
-                registry
-                    .channels
-                    .retain(|name, group| name != event || group.len() > 0 || Arc::strong_count(group) > 1);
+                registry.forget_channel_if_unused(event);
                 removed
             }
             Topic::Sender(sender) => {
@@ -60,6 +58,7 @@ impl Hub {
                 };
                 let removed = event.specific.remove(key);
                 registry.forget_if_unused(&sender);
+                registry.forget_event_if_unused(&sender, event);
                 removed
             }
         }

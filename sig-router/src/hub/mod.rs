@@ -11,7 +11,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -156,6 +156,50 @@ impl Registry {
         sender.events.lock().clear();
         self.channels
             .retain(|_, group| group.len() > 0 || Arc::strong_count(group) > 1);
+    }
+
+    /// Forgets an event that its sender does not declare, and that nobody listens to by name or holds: or else every
+    /// name that was ever listened to would stay for as long as the sender.
+    fn forget_event_if_unused(&mut self, sender: &SenderRecord, event: Arc<EventRecord>) {
+        let lane = sender.lane.lock();
+        let declared = lane
+            .as_ref()
+            .is_some_and(|connection| connection.declared.contains(event.name()));
+        if !declared && !event.name().is_presence() && event.specific.len() == 0 {
+            let mut events = sender.events.lock();
+            // The sender's, and the one here.
+            if Arc::strong_count(&event) <= 2 {
+                events.remove(event.name());
+            }
+        }
+        drop(lane);
+        let name = event.name().clone();
+        drop(event);
+        self.forget_channel_if_unused(&name);
+    }
+
+    /// The same for all that the sender declared when it was last here, and does not declare any more.
+    fn forget_former_events(&mut self, sender: &SenderRecord, declared: &BTreeSet<EventName>) {
+        let former: Vec<_> = {
+            let mut events = sender.events.lock();
+            let unused = |name: &EventName, event: &Arc<EventRecord>| {
+                let wanted = declared.contains(name) || name.is_presence() || event.specific.len() > 0;
+                !wanted && Arc::strong_count(event) == 1
+            };
+            let former = events.iter().filter(|(name, event)| unused(name, event));
+            let former: Vec<_> = former.map(|(name, _)| name.clone()).collect();
+            former.iter().for_each(|name| drop(events.remove(name)));
+            former
+        };
+        former.iter().for_each(|name| self.forget_channel_if_unused(name));
+    }
+
+    /// Forgets a channel that nobody listens to and no event belongs to.
+    fn forget_channel_if_unused(&mut self, name: &EventName) {
+        let unused = |group: &Arc<Group>| group.len() == 0 && Arc::strong_count(group) == 1;
+        if self.channels.get(name).is_some_and(unused) {
+            self.channels.remove(name);
+        }
     }
 }
 

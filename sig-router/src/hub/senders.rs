@@ -80,6 +80,7 @@ impl Hub {
         if lane.is_some() {
             return Err(AddSenderError::NameTaken { name: name.to_string() });
         }
+        registry.forget_former_events(&sender, &new.events);
         for event in &new.events {
             registry.event(&sender, event, &self.everything).restart_numbers();
         }

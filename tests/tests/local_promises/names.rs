@@ -9,9 +9,10 @@ fn promise_8_a_handle_speaks_for_its_own_sender_only() {
     let router = Router::new();
     let old = sender(&router, "S", &["e"]);
     let signal = old.signal("e").unwrap();
+    let mut stream = router.listen("S").unwrap();
     assert!(router.remove_sender("S"));
     let new = sender(&router, "S", &["e"]);
-    let mut stream = router.listen("S").unwrap();
+    drop(drain(&mut stream));
     assert!(old.signal("e").is_err() && signal.try_trigger(&()).is_err() && !old.remove());
     assert!(new.is_connected());
     assert!(drain(&mut stream).is_empty());
@@ -86,4 +87,30 @@ async fn w9_requests_go_to_the_sender_of_exactly_that_name() {
         router.request("a.", "a", &()).await,
         Err(RequestError::NoSuchSender { .. })
     ));
+}
+
+#[test]
+fn promise_10_names_that_nobody_uses_any_more_are_forgotten() {
+    let router = Router::new();
+    let _all = router.listen("S").unwrap();
+    let events = |router: &Router| -> Vec<String> {
+        let [info] = router.senders().try_into().unwrap();
+        info.events.iter().map(ToString::to_string).collect()
+    };
+    for round in 0..3 {
+        let (old, new) = (format!("#old{round}"), format!("#new{round}"));
+        drop(sender(&router, "S", &[&old, "same"]));
+        let kept = router.listen(("S", "kept")).unwrap();
+        let _source = sender(&router, "S", &[&new, "same"]);
+        drop(router.listen(("S", "nothing")).unwrap());
+        drop(router.listen(("S", "#nothing")).unwrap());
+        drop(router.listen(("S", "same")).unwrap());
+        assert_eq!(events(&router), ["#connect", "#disconnect", &new, "kept", "same"]);
+        drop(kept);
+    }
+    let shown = router.to_string();
+    assert!(
+        !shown.contains("nothing") && !shown.contains("old") && !shown.contains("kept"),
+        "{shown}"
+    );
 }
