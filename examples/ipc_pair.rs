@@ -1,13 +1,13 @@
 //! Two processes on one machine: the program starts itself a second time, and the two talk over a local socket.
 //!
-//! The parent is the server. The child brings a sender to it, answers its requests, and leaves.
+//! The parent is the server. The child brings a sender to it, answers its requests, and leaves when the parent says so.
 
 use std::error::Error;
 use std::process::{Command, id};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_router::{ClientRouter, DEFAULT_GRACE, Presence, Request, ServerRouter};
+use sig_router::{ClientRouter, DEFAULT_GRACE, LinkState, Presence, Request, ServerRouter};
 
 /// The name of the socket, in the well-known directory of this user.
 fn socket_of(parent: u32) -> String {
@@ -28,6 +28,7 @@ async fn parent() -> Result<(), Box<dyn Error>> {
     println!("parent: process {} listens", id());
     let server = ServerRouter::new()?;
     server.attach(Arc::new(carrier));
+    let boss = server.add_sender("boss").event("stop").connect()?;
     let mut events = server.listen("worker")?;
     let mut child = Command::new(std::env::current_exe()?).arg(id().to_string()).spawn()?;
 
@@ -45,7 +46,7 @@ async fn parent() -> Result<(), Box<dyn Error>> {
                     .await?
                     .parse()?;
                 println!("parent: 1 + 2 + .. + 100 = {total}");
-                server.request("worker", "stop", &()).await?;
+                boss.signal("stop")?.trigger(&()).await?;
             }
             "#disconnect" => {
                 println!(
@@ -64,8 +65,7 @@ async fn parent() -> Result<(), Box<dyn Error>> {
 
 async fn child(parent: u32) -> Result<(), Box<dyn Error>> {
     let client = ClientRouter::connect(Arc::new(sig_carrier_ipc::dial(&socket_of(parent))?))?;
-    let stop = Arc::new(tokio::sync::Notify::new());
-    let stopping = Arc::clone(&stop);
+    let mut stop = client.listen_remote("boss/stop").await?;
     let worker = client
         .add_remote_sender("worker")
         .event("progress")
@@ -73,13 +73,14 @@ async fn child(parent: u32) -> Result<(), Box<dyn Error>> {
         .request("sum", |request: Request| {
             Ok(request.params::<Vec<u64>>()?.iter().sum::<u64>())
         })
-        .request("stop", move |_| {
-            stopping.notify_one();
-            Ok(())
-        })
         .connect()
         .await?;
-    stop.notified().await;
+    // Without the parent there is nothing to do. (Other programs just go on: the link heals when the server is back.)
+    let mut states = client.states();
+    tokio::select! {
+        _ = stop.recv() => {}
+        _ = states.wait_for(|state| matches!(state, LinkState::Waiting { .. })) => return Err("lost the parent".into()),
+    }
     worker.signal("progress")?.trigger(&"all done").await?;
     // Everything that was triggered is sent before the goodbye.
     client.close(DEFAULT_GRACE).await;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The root of the workspace.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests/ is in the workspace")
@@ -16,7 +16,7 @@ pub fn root() -> &'static Path {
 
 /// Every example and command of the workspace by its name. They are built if need be, into the target directory that
 /// this test came from: after `cargo test --workspace` they are there already.
-pub fn programs() -> &'static BTreeMap<String, PathBuf> {
+pub(crate) fn programs() -> &'static BTreeMap<String, PathBuf> {
     static PROGRAMS: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     PROGRAMS.get_or_init(build)
 }
