@@ -223,7 +223,7 @@ impl Stalls {
     /// Makes the queues that were full for too long give up. Tells when to call again, if any is still full.
     pub(crate) fn relieve(&self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        let mut freed = Vec::new();
+        let mut lagging = Vec::new();
         self.full.lock().retain(|queue| {
             let Some(queue) = queue.upgrade() else { return false };
             match queue.give_up(now) {
@@ -233,16 +233,19 @@ impl Stalls {
                     true
                 }
                 GivenUp::Lagging(gates) => {
-                    tracing::warn!(
-                        ?queue,
-                        "a listener does not keep up; it loses events until it has caught up"
-                    );
-                    freed.extend(gates);
+                    lagging.push((queue, gates));
                     false
                 }
             }
         });
-        freed.iter().for_each(|gate| gate.release());
+        // Without a lock: who reads the log may well trigger something.
+        for (queue, gates) in lagging {
+            release_all(gates);
+            tracing::warn!(
+                ?queue,
+                "a listener does not keep up; it loses events until it has caught up"
+            );
+        }
         next
     }
 }

@@ -9,12 +9,12 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata};
 
-use super::{router, sender, stream};
-use crate::Event;
+use super::{drain, router, sender, stream};
+use crate::{Event, Signal};
 
-/// Keeps every event of the log as one line.
+/// Keeps every event of the log as one line, and triggers an event for it where there is a signal: a bridge.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct Lines(Arc<Mutex<Vec<String>>>, Option<Signal>);
 
 struct Line(String);
 
@@ -40,6 +40,9 @@ impl tracing::Subscriber for Lines {
     fn event(&self, event: &tracing::Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
+        if let Some(signal) = &self.1 {
+            signal.try_trigger(&line.0).unwrap();
+        }
         self.0.lock().unwrap().push(line.0);
     }
 
@@ -50,7 +53,10 @@ impl tracing::Subscriber for Lines {
 
 /// Runs something and gives what it logged.
 fn logged(run: impl FnOnce()) -> Vec<String> {
-    let lines = Lines::default();
+    logged_by(Lines::default(), run)
+}
+
+fn logged_by(lines: Lines, run: impl FnOnce()) -> Vec<String> {
     tracing::subscriber::with_default(lines.clone(), run);
     std::mem::take(&mut *lines.0.lock().unwrap())
 }
@@ -95,4 +101,23 @@ fn w3_a_stuck_stream_is_reported_once_by_its_place() {
     // The place is that of the program's own line.
     let shown = router.to_string();
     assert!(shown.contains(&format!("{}:{here}", file!())), "{shown}");
+}
+
+#[test]
+fn who_reads_the_log_may_trigger_events_of_the_same_router() {
+    let (hub, router) = router();
+    let (_sender, signal) = sender(&router, "S");
+    let mut stuck = stream(&hub, "S/e", Duration::ZERO);
+    let _bad = router
+        .add_listener("S/e", |event: &Event<'_>| {
+            if event.number() == 1 {
+                panic::resume_unwind(Box::new("once"));
+            }
+        })
+        .unwrap();
+    let bridge = Lines(Arc::default(), Some(signal.clone()));
+    let lines = logged_by(bridge, || (0..4).for_each(|_| signal.try_trigger(&()).unwrap()));
+    // The panic is reported as the second event. The report of the full queue is lost, and the event that found it so.
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(drain(&mut stuck), [Ok(1), Ok(2), Ok(3), Ok(4), Err(2)]);
 }
