@@ -6,9 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sig_core::{ContentType, Payload};
+use tokio_util::sync::DropGuard;
 
 use crate::hub::EventRecord;
 use crate::pressure::Gate;
+
+/// Kept by everyone who still has to deal with an event. When the last one lets go, its token is cancelled: the event
+/// is delivered.
+pub(crate) type Receipt = Arc<DropGuard>;
 
 /// An event on its way out, packed.
 #[derive(Debug)]
@@ -25,6 +30,7 @@ pub(crate) struct Item<'a> {
     frame: Option<&'a [u8]>,
     /// The data as its own piece of memory, made when the first needs it.
     payload: OnceCell<Payload>,
+    receipt: Option<&'a Receipt>,
 }
 
 impl<'a> Item<'a> {
@@ -38,6 +44,7 @@ impl<'a> Item<'a> {
             bytes: payload.bytes(),
             frame: None,
             payload: OnceCell::from(payload.clone()),
+            receipt: None,
         }
     }
 
@@ -51,6 +58,7 @@ impl<'a> Item<'a> {
             bytes,
             frame: Some(frame),
             payload: OnceCell::new(),
+            receipt: None,
         }
     }
 
@@ -64,12 +72,23 @@ impl<'a> Item<'a> {
             bytes,
             frame: None,
             payload: OnceCell::new(),
+            receipt: None,
         }
     }
 
     /// The event with these extensions.
     pub(crate) fn with_ext(self, ext: &'a [u8]) -> Self {
         Self { ext, ..self }
+    }
+
+    /// The event, whose delivery somebody waits for.
+    pub(crate) fn with_receipt(self, receipt: Option<&'a Receipt>) -> Self {
+        Self { receipt, ..self }
+    }
+
+    /// What to keep until the event is dealt with, if somebody waits for that.
+    pub(crate) fn receipt(&self) -> Option<Receipt> {
+        self.receipt.cloned()
     }
 
     /// The event, never to be lost to a policy.

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::event::{Event, Lagged};
 use crate::hub::EventRecord;
-use crate::outlet::{Item, Outlet};
+use crate::outlet::{Item, Outlet, Receipt};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
 
 /// How much one listener may have waiting.
@@ -32,6 +32,8 @@ pub(crate) struct ListenerQueue {
     stalls: Arc<Stalls>,
     /// Where the listener was added, for people.
     place: &'static Location<'static>,
+    /// Whether an event is delivered when it was dealt with, and not already when it lies here.
+    keeps_receipts: bool,
     me: Weak<Self>,
 }
 
@@ -46,16 +48,21 @@ struct Entry {
     lagged: u64,
     event: Event<'static>,
     bytes: usize,
+    receipt: Option<Receipt>,
 }
 
 impl ListenerQueue {
     #[track_caller]
     pub(crate) fn new(marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
-        Self::at(Location::caller(), marks, stalls)
+        Self::make(Location::caller(), marks, stalls, false)
     }
 
-    /// One for a listener that was added at this place.
+    /// One for a function that was added at this place; see [`next_kept`](Self::next_kept).
     pub(crate) fn at(place: &'static Location<'static>, marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
+        Self::make(place, marks, stalls, true)
+    }
+
+    fn make(place: &'static Location<'static>, marks: Marks, stalls: Arc<Stalls>, keeps_receipts: bool) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             state: Mutex::new(State {
                 entries: VecDeque::new(),
@@ -65,29 +72,34 @@ impl ListenerQueue {
             ready: AtomicWaker::new(),
             stalls,
             place,
+            keeps_receipts,
             me: me.clone(),
         })
     }
 
     /// Takes the next delivery; `None` when the queue is empty.
-    fn pop(&self) -> Option<Delivery> {
+    fn pop(&self) -> Option<(Delivery, Option<Receipt>)> {
         let mut state = self.state.lock();
         let Some(front) = state.entries.front_mut() else {
             let lagged = state.pressure.take_lagged();
-            return (lagged > 0).then_some(Err(Lagged(lagged)));
+            return (lagged > 0).then_some((Err(Lagged(lagged)), None));
         };
         if front.lagged > 0 {
-            return Some(Err(Lagged(std::mem::take(&mut front.lagged))));
+            return Some((Err(Lagged(std::mem::take(&mut front.lagged))), None));
         }
         let entry = state.entries.pop_front()?;
         let released = state.pressure.took(1, entry.bytes);
         drop(state);
         release_all(released);
-        Some(Ok(entry.event))
+        Some((Ok(entry.event), entry.receipt))
     }
 
     /// Takes the next delivery without waiting; `Ready(None)` when the queue is closed and empty.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        self.poll_kept(cx).map(|taken| taken.map(|(delivery, _)| delivery))
+    }
+
+    fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<Option<(Delivery, Option<Receipt>)>> {
         if let Some(delivery) = self.pop() {
             return Poll::Ready(Some(delivery));
         }
@@ -102,6 +114,11 @@ impl ListenerQueue {
     /// Waits for the next delivery; `None` when the queue is closed and empty.
     pub(crate) async fn next(&self) -> Option<Delivery> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`next`](Self::next), with what is to be kept until the event is dealt with.
+    pub(crate) async fn next_kept(&self) -> Option<(Delivery, Option<Receipt>)> {
+        std::future::poll_fn(|cx| self.poll_kept(cx)).await
     }
 
     /// Closes it and drops what waits: nobody will take it.
@@ -137,7 +154,12 @@ impl Outlet for ListenerQueue {
         let lagged = state.pressure.take_lagged();
         let bytes = item.bytes().len();
         let event = Event::packed(Arc::clone(event.id()), item.number, item.payload().clone());
-        state.entries.push_back(Entry { lagged, event, bytes });
+        state.entries.push_back(Entry {
+            lagged,
+            event,
+            bytes,
+            receipt: item.receipt().filter(|_| self.keeps_receipts),
+        });
         let turned_full = state.pressure.put(bytes, gate);
         drop(state);
         if turned_full {

@@ -90,10 +90,10 @@ impl PysigServer {
             retry_until: None,
         };
         let sent = packed.and_then(|()| outbox.offer_call(event, item.presence, gate));
-        if sent.is_err() {
+        if !matches!(sent, Ok(true)) {
             link.replies().take(id);
         }
-        sent.map(|()| true)
+        sent
     }
 
     pub(super) fn take_call(&self, link: &Link, call: Call) -> Result<(), CarrierError> {

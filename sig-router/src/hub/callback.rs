@@ -122,11 +122,12 @@ impl Callback {
             let queue = ListenerQueue::at(self.place, LISTENER_MARKS, Arc::clone(stalls));
             let (callback, source, stop) = (Arc::clone(self), Arc::clone(&queue), tasks.stop_token().clone());
             tasks.spawn("listener", async move {
-                while let Some(Some(delivery)) = stop.run_until_cancelled(source.next()).await {
+                while let Some(Some((delivery, receipt))) = stop.run_until_cancelled(source.next_kept()).await {
                     match delivery {
                         Ok(event) => callback.call(&event),
                         Err(lagged) => tracing::warn!(listener = %callback.place, "{lagged}"),
                     }
+                    drop(receipt);
                     // A flood must not keep the other tasks from running.
                     tokio::task::coop::consume_budget().await;
                 }

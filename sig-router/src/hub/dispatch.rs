@@ -10,7 +10,7 @@ use super::record::{EventRecord, Owner};
 use super::snapshot::Snapshot;
 use crate::error::TriggerError;
 use crate::event::Event;
-use crate::outlet::Item;
+use crate::outlet::{Item, Receipt};
 
 /// How deep listeners may trigger each other on the spot.
 pub(crate) const MAX_NESTING: u32 = 128;
@@ -126,13 +126,20 @@ impl Hub {
         true
     }
 
-    /// Hands on an event that came over a link without a number, if its sender is (still) this owner's.
-    pub(crate) fn publish(&self, event: &Arc<EventRecord>, owner: Owner, payload: &Payload) -> bool {
+    /// Hands on an event that came over a link without a number, if its sender is (still) this owner's. The receipt is
+    /// kept by functions until they return, and by clients that acknowledge.
+    pub(crate) fn publish(
+        &self,
+        event: &Arc<EventRecord>,
+        owner: Owner,
+        payload: &Payload,
+        receipt: Option<&Receipt>,
+    ) -> bool {
         let lane = event.sender.lane.lock();
         if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
             return false;
         }
-        self.spread(event, &Item::new(event.next_number(), payload));
+        self.spread(event, &Item::new(event.next_number(), payload).with_receipt(receipt));
         drop(lane);
         true
     }

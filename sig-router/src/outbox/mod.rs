@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sig_core::{Batch, Call, Carrier, CarrierError, ClientId, CodecError, Encoding, Message, PeerInfo, RawJson};
+use sig_core::{
+    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Encoding, Message, PeerInfo, RawJson, Reason,
+};
 use tokio::sync::Notify;
 
 use crate::hub::EventRecord;
@@ -195,12 +197,14 @@ impl Outbox {
             }
         }
         let overflow = *fast_bytes > MAX_CONTROL;
+        *closed = overflow;
         drop(state);
         self.wake.notify_one();
         if overflow {
-            return Err(CarrierError::Other(
-                "the peer asks and does not read the answers".to_owned(),
-            ));
+            let why = "the peer asks and does not read the answers";
+            self.carrier
+                .close_client(self.id, &Disconnect::new(Reason::Kicked, why));
+            return Err(CarrierError::Other(why.to_owned()));
         }
         Ok(())
     }
@@ -245,15 +249,15 @@ impl Outbox {
         Ok(true)
     }
 
-    /// Puts an event in for a paced peer, as a call that it answers.
-    pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<(), CodecError> {
+    /// Puts an event in for a paced peer, as a call that it answers; false if it was lost.
+    pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<bool, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if state.closed || !state.pressure.accepts(presence) {
-            return Ok(());
+            return Ok(false);
         }
         let Lanes::Paced(pacer) = &mut state.lanes else {
-            return Ok(());
+            return Ok(false);
         };
         let PacedEvent {
             id,
@@ -266,7 +270,7 @@ impl Outbox {
         let turned_full = state.pressure.put(bytes, gate);
         drop(guard);
         self.put_in(turned_full, true);
-        Ok(())
+        Ok(true)
     }
 
     /// An event was put in; the lock is free again.
@@ -294,10 +298,12 @@ impl Outbox {
         }
     }
 
-    /// A paced peer answered a call. One that it was not `ready` for may be sent again.
-    pub(crate) fn answered(&self, id: u64, ready: bool, now: Instant) {
+    /// A paced peer answered a call. One that it was not `ready` for may be sent again: whether it is.
+    pub(crate) fn answered(&self, id: u64, ready: bool, now: Instant) -> bool {
         let mut state = self.state.lock();
-        let Lanes::Paced(pacer) = &mut state.lanes else { return };
+        let Lanes::Paced(pacer) = &mut state.lanes else {
+            return false;
+        };
         if ready {
             pacer.answered(id);
         }
@@ -306,6 +312,7 @@ impl Outbox {
         drop(state);
         release_all(released);
         self.wake.notify_one();
+        again
     }
 
     /// Takes nothing more; what waits is still sent, then the sending task ends.

@@ -90,17 +90,31 @@ impl Peer {
         if gate.is_open() {
             return self.reply(id, outcome);
         }
+        let open = async move {
+            // In vain or not, the peer gets its answer.
+            let _ = tokio::time::timeout(patience, wait_open(&gate)).await;
+        };
+        self.reply_after(id, outcome, open, permit);
+    }
+
+    /// Answers a call once the future is done.
+    pub(crate) fn reply_after(
+        self: &Arc<Self>,
+        id: Option<MessageId>,
+        outcome: Outcome,
+        ready: impl Future<Output = ()> + Send + 'static,
+        permit: OwnedSemaphorePermit,
+    ) {
         let peer = Arc::clone(self);
         self.tasks.spawn("signal", async move {
-            let open = tokio::time::timeout(patience, wait_open(&gate));
-            let _ = peer.gone.run_until_cancelled(open).await;
+            let _ = peer.gone.run_until_cancelled(ready).await;
             drop(permit);
             peer.reply(id, outcome);
         });
     }
 }
 
-async fn wait_open(gate: &Gate) {
+pub(crate) async fn wait_open(gate: &Gate) {
     loop {
         let opened = gate.opened();
         if gate.is_open() {

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use sig_core::{CancellationToken, CarrierError, ClientId, Disconnect, Tasks};
 use tokio::sync::Semaphore;
 
+pub(crate) use answering::wait_open;
 pub(crate) use reading::{Arrived, bad_frame, content_type};
 
 use crate::outbox::Outbox;

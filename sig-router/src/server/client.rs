@@ -17,6 +17,7 @@ use super::pysig::Pysig;
 use super::{ClientInfo, Shared};
 use crate::hub::Hub;
 use crate::outbox::Outbox;
+use crate::outlet::Receipt;
 use crate::peer::{Arrived, Peer};
 use crate::session::{Refuse, Replies, code, methods};
 
@@ -52,8 +53,8 @@ enum Phase {
 pub(super) enum Waiting {
     /// A request to one of the client's senders.
     Request(oneshot::Sender<Outcome>),
-    /// An event that a pysig client acknowledges.
-    Event,
+    /// An event that a pysig client acknowledges, and that somebody may wait for.
+    Event(#[expect(dead_code, reason = "kept to be dropped")] Option<Receipt>),
 }
 
 /// Why a client cannot stay, or a call cannot be done.
@@ -258,6 +259,12 @@ impl Receiver for ClientSession {
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    fn refuse(&self, why: &CarrierError) -> bool {
+        let mut phase = self.phase.lock();
+        Self::refuse(self, &mut phase, &Refuse::never(code::MALFORMED, why.to_string()));
+        true
     }
 
     fn retire(&self, why: Disconnect) {

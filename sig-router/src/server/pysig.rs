@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sig_core::{
-    Call, CarrierError, EventName, Failure, Message, MessageId, Outcome, Payload, RawJson, Reason, Reply, SenderName,
-    Topic,
+    Call, CancellationToken, CarrierError, EventName, Failure, Message, MessageId, Outcome, Payload, RawJson, Reason,
+    Reply, SenderName, Topic,
 };
 
 use super::client::{ClientSession, Fault, Waiting};
@@ -18,7 +19,8 @@ use super::methods::{self as rpc, Answer};
 use crate::hub::{EventRecord, NewSender, Owner, Target};
 use crate::listener::Registration;
 use crate::outbox::{Outbox, PacedEvent};
-use crate::outlet::{Item, Outlet};
+use crate::outlet::{Item, Outlet, Receipt};
+use crate::peer::wait_open;
 use crate::pressure::Gate;
 use crate::request::Requests;
 use crate::session::methods;
@@ -31,7 +33,19 @@ const REGISTRATION: Duration = Duration::from_secs(1);
 /// How long an event may wait for a pysig client in all.
 const EVENT_DEADLINE: Duration = Duration::from_secs(600);
 
-/// How long a signal may wait for listeners that have no room before it is answered.
+/// What pysig's server is asked for.
+const METHODS: [&str; 8] = [
+    methods::GET_VERSION,
+    methods::LIST_SENDERS,
+    methods::ADD_SENDER,
+    methods::REMOVE_SENDER,
+    methods::ADD_LISTENER,
+    methods::REMOVE_LISTENER,
+    methods::SIGNAL,
+    methods::REQUEST,
+];
+
+/// How long a signal may wait for listeners before it is answered: pysig waits for ten seconds (P46).
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(9);
 
 /// A client that speaks pysig's JSON: its senders and its listeners, each of which gets its own copy (P60).
@@ -40,6 +54,8 @@ pub(super) struct Pysig {
     listeners: HashMap<u64, Registration>,
     last_listener: u64,
     senders: HashMap<SenderName, u64>,
+    /// The delivery of a signal that took too long, and maybe still does.
+    overdue: Arc<Mutex<Option<CancellationToken>>>,
 }
 
 /// A failed call, in pysig's way: words, and no code.
@@ -142,7 +158,7 @@ impl PysigListener {
             data: RawJson::from_text(item.payload().json_text()?)?,
         };
         let now = Instant::now();
-        let Some(id) = session.wait_for(Waiting::Event, now + EVENT_DEADLINE) else {
+        let Some(id) = session.wait_for(Waiting::Event(item.receipt()), now + EVENT_DEADLINE) else {
             return Err(CarrierError::Other("too many events wait for it".to_owned()));
         };
         let message = Message::Call(Call::new(id, methods::SIGNAL, RawJson::new(&params)?));
@@ -155,10 +171,11 @@ impl PysigListener {
             retry_until,
         };
         let sent = packed.and_then(|()| self.outbox.offer_call(event, item.presence, gate));
-        if sent.is_err() {
+        if !matches!(sent, Ok(true)) {
             session.forget(id);
         }
-        Ok(sent?)
+        sent?;
+        Ok(())
     }
 }
 
@@ -202,12 +219,12 @@ impl Pysig {
 
     /// Every reply frees the way for the next document, whether anybody waits for it or not.
     pub(super) fn take_reply(&mut self, session: &ClientSession, reply: Reply) {
-        if let Some(id) = reply.id.number() {
-            session
-                .outbox()
-                .answered(id, !is_not_ready(&reply.outcome), Instant::now());
+        let ready = !is_not_ready(&reply.outcome);
+        let id = reply.id.number();
+        let again = id.is_some_and(|id| session.outbox().answered(id, ready, Instant::now()));
+        if !again {
+            session.take_reply(reply);
         }
-        session.take_reply(reply);
     }
 
     pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
@@ -227,7 +244,10 @@ impl Pysig {
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
-                session.peer().reply(id, fail(format!("Invalid arguments: {error}")));
+                let unknown = !METHODS.contains(&&*method);
+                let failed = || fail(format!("Invalid arguments: {error}"));
+                let outcome = if unknown { Outcome::UnknownMethod } else { failed() };
+                session.peer().reply(id, outcome);
                 return Ok(());
             }
         };
@@ -239,7 +259,7 @@ impl Pysig {
             methods::ADD_LISTENER => self.add_listener(session, &parsed),
             methods::REMOVE_LISTENER => self.remove_listener(parsed),
             methods::SIGNAL => {
-                Self::signal(session, id, parsed);
+                self.signal(session, id, parsed);
                 return Ok(());
             }
             methods::REQUEST => match (parsed.sender, parsed.method) {
@@ -341,22 +361,43 @@ impl Pysig {
         rpc::done(&())
     }
 
-    /// Hands an event on, and answers when its listeners have room for the next.
-    fn signal(session: &ClientSession, id: Option<MessageId>, params: Params) {
+    /// Hands an event on, and answers when functions here and pysig listeners elsewhere have dealt with it (P63), and
+    /// the others have room for the next. Whoever takes too long is waited for once, until it has caught up.
+    fn signal(&self, session: &ClientSession, id: Option<MessageId>, params: Params) {
         // One that does not wait for its answers is not served faster than its listeners take.
         let Some(permit) = session.peer().permit() else {
             return session.peer().reply(id, fail("too many signals are under way"));
         };
-        match Self::publish(session, params) {
-            Ok(gate) => {
-                let done = Outcome::Done(RawJson::null());
-                session.peer().reply_when_open(id, done, gate, SIGNAL_PATIENCE, permit);
-            }
-            Err(outcome) => session.peer().reply(id, outcome),
+        let delivered = CancellationToken::new();
+        let receipt = Arc::new(delivered.clone().drop_guard());
+        let gate = match Self::publish(session, params, &receipt) {
+            Ok(gate) => gate,
+            Err(outcome) => return session.peer().reply(id, outcome),
+        };
+        drop(receipt);
+        let done = Outcome::Done(RawJson::null());
+        let waits_already = self
+            .overdue
+            .lock()
+            .as_ref()
+            .is_some_and(|overdue| !overdue.is_cancelled());
+        if waits_already || delivered.is_cancelled() {
+            return session.peer().reply_when_open(id, done, gate, SIGNAL_PATIENCE, permit);
         }
+        let overdue = Arc::clone(&self.overdue);
+        let ready = async move {
+            let all = async {
+                wait_open(&gate).await;
+                delivered.cancelled().await;
+            };
+            if tokio::time::timeout(SIGNAL_PATIENCE, all).await.is_err() {
+                *overdue.lock() = Some(delivered);
+            }
+        };
+        session.peer().reply_after(id, done, ready, permit);
     }
 
-    fn publish(session: &ClientSession, params: Params) -> Result<Arc<Gate>, Outcome> {
+    fn publish(session: &ClientSession, params: Params, receipt: &Receipt) -> Result<Arc<Gate>, Outcome> {
         let info = params.info.ok_or_else(|| fail("invalid arguments, missing info"))?;
         let name = info.sender.ok_or_else(|| fail("invalid arguments, missing sender"))?;
         let event = info.event.ok_or_else(|| fail("invalid arguments, missing event"))?;
@@ -371,7 +412,10 @@ impl Pysig {
             });
         };
         let payload = Payload::from_json_text(params.data.unwrap_or_default().text().to_owned());
-        if !session.hub().publish(&found, Owner::Client(session.id()), &payload) {
+        if !session
+            .hub()
+            .publish(&found, Owner::Client(session.id()), &payload, Some(receipt))
+        {
             return Err(rpc::not_own_sender(session.hub(), &name));
         }
         Ok(Arc::clone(&record.gate))

@@ -50,7 +50,7 @@ fn linked() -> Linked {
 impl Linked {
     fn publish(&self, value: i32) -> bool {
         self.hub
-            .publish(&self.event, self.owner, &Payload::json(&value).unwrap())
+            .publish(&self.event, self.owner, &Payload::json(&value).unwrap(), None)
     }
 }
 
@@ -67,17 +67,17 @@ async fn promise_8_only_the_owner_may_signal_or_remove() {
     let mut stream = router.listen("S").unwrap();
     let payload = Payload::null();
     for stranger in [Owner::Local, Owner::Client(ClientId::next())] {
-        assert!(!hub.publish(event, stranger, &payload));
+        assert!(!hub.publish(event, stranger, &payload, None));
         let removed = hub.remove_sender("S", Some(stranger), None, Reason::Removed);
         assert_eq!(removed, Err(RemoveError::NotOwner));
     }
     assert!(!router.remove_sender("S"), "this program is a stranger too");
     assert_eq!(drain(&mut stream), []);
 
-    assert!(hub.publish(event, *owner, &payload));
+    assert!(hub.publish(event, *owner, &payload, None));
     assert_eq!(hub.remove_sender("S", Some(*owner), None, Reason::LinkLost), Ok(()));
     assert_eq!(drain(&mut stream), [Ok(1), Ok(1)]);
-    assert!(!hub.publish(event, *owner, &payload));
+    assert!(!hub.publish(event, *owner, &payload, None));
 }
 
 #[tokio::test]
