@@ -1,6 +1,8 @@
 //! What waits to be sent to one peer, and the task that sends it.
 
 mod pack;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::{HashMap, HashSet};

@@ -1,0 +1,213 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sig_core::{
+    Batch, Call, Carrier, CarrierError, ClientId, ContentType, Disconnect, Encoding, EventName, Json, Message, Payload,
+    PeerInfo, RawJson, SenderName, Uplink, async_trait,
+};
+use sig_wire::{EventFrame, Extension, Kind, Split, Tlvs};
+
+use super::{Outbox, Take};
+use crate::hub::{EventRecord, Hub};
+use crate::outlet::Item;
+use crate::pressure::{Gate, Stallable as _, Stalls};
+
+/// A carrier that packs like any other and is never sent anything.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait]
+impl Carrier for Nowhere {
+    fn name(&self) -> &'static str {
+        "nowhere"
+    }
+
+    async fn run(self: Arc<Self>, _: Uplink) -> Result<(), CarrierError> {
+        Ok(())
+    }
+
+    async fn handle_tx(&self, _: ClientId, _: &mut Batch) -> Result<(), CarrierError> {
+        Ok(())
+    }
+
+    fn close_client(&self, _: ClientId, _: &Disconnect) {}
+}
+
+struct Bench {
+    outbox: Arc<Outbox>,
+    event: Arc<EventRecord>,
+    gate: Arc<Gate>,
+    _hub: Arc<Hub>,
+}
+
+impl Bench {
+    fn new(encoding: Encoding) -> Self {
+        let hub = Hub::new(None);
+        let event = hub.event(&SenderName::new("s").unwrap(), &EventName::new("e").unwrap());
+        let peer = PeerInfo::new("nowhere", encoding);
+        let outbox = Outbox::new(ClientId::next(), Arc::new(Nowhere), peer, Arc::new(Stalls::default()));
+        Self {
+            outbox,
+            event,
+            gate: Arc::new(Gate::new()),
+            _hub: hub,
+        }
+    }
+
+    fn offer(&self, number: u64, payload: &Payload) -> bool {
+        let item = Item::new(number, payload);
+        self.outbox
+            .offer(self.event.alias, Some(&self.event), &item, &self.gate)
+            .unwrap()
+    }
+
+    fn call(&self, method: &'static str) -> Message {
+        Call::notice(method, RawJson::null()).into()
+    }
+
+    /// Everything that would go out now, as words: `method` or `event N`.
+    fn sent(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut batch = Batch::new(self.outbox.peer().encoding);
+        while let Take::Ready = self.outbox.take(Instant::now(), &mut batch) {
+            for frame in frames(&mut batch) {
+                words.push(word(&frame));
+            }
+        }
+        words
+    }
+}
+
+/// The frames of a batch, each with its length.
+fn frames(batch: &mut Batch) -> Vec<Bytes> {
+    let bytes = std::mem::take(batch.bytes()).freeze();
+    let mut at = 0;
+    let mut frames = Vec::new();
+    while let Ok(Split::Frame(frame)) = sig_wire::split(&bytes[at..], u32::MAX) {
+        frames.push(bytes.slice(at..at + frame.size()));
+        at += frame.size();
+    }
+    frames
+}
+
+fn word(frame: &[u8]) -> String {
+    let Ok(Split::Frame(frame)) = sig_wire::split(frame, u32::MAX) else {
+        panic!("not a frame")
+    };
+    if frame.kind == Kind::Event {
+        return format!("event {}", EventFrame::parse(&frame).unwrap().header.number);
+    }
+    match sig_core::Codec::unpack(&Json, Bytes::copy_from_slice(frame.body)).unwrap() {
+        Message::Call(call) => call.method.unwrap().into_owned(),
+        Message::Event(event) => format!("event {}", event.number),
+        Message::Reply(reply) => panic!("unexpected {reply:?}"),
+    }
+}
+
+#[test]
+fn control_overtakes_events_and_what_is_sent_in_order_does_not() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.offer(1, &Payload::null());
+    bench.outbox.send_in_order(&bench.call("behind")).unwrap();
+    bench.outbox.send(&bench.call("ahead")).unwrap();
+    assert_eq!(bench.sent(), ["ahead", "announce", "event 1", "behind"]);
+}
+
+#[test]
+fn an_alias_is_announced_once_and_before_its_first_event() {
+    for encoding in [Encoding::Sig1, Encoding::Values] {
+        let bench = Bench::new(encoding);
+        bench.offer(1, &Payload::null());
+        bench.offer(2, &Payload::null());
+        let words = bench.sent();
+        assert_eq!(
+            words.iter().filter(|word| *word == "announce").count(),
+            1,
+            "{encoding:?}"
+        );
+        assert_eq!(words[0], "announce", "{encoding:?}");
+        bench.offer(3, &Payload::null());
+        assert_eq!(bench.sent().len(), 1, "{encoding:?}");
+    }
+}
+
+#[test]
+fn a_frame_is_forwarded_byte_for_byte() {
+    let bench = Bench::new(Encoding::Sig1);
+    let payload = Payload::from_bytes(vec![1, 2, 3]);
+    let published = {
+        let mut batch = Batch::new(Encoding::Sig1);
+        let item = Item::new(9, &payload);
+        super::pack::event(&mut batch, &Nowhere, bench.outbox.peer(), 77, &item, 0, usize::MAX).unwrap();
+        frames(&mut batch).remove(0)
+    };
+    let item = Item::from_frame(9, &published, ContentType::BYTES, &[1, 2, 3]);
+    bench.outbox.offer(77, None, &item, &bench.gate).unwrap();
+    let mut batch = Batch::new(Encoding::Sig1);
+    assert!(matches!(bench.outbox.take(Instant::now(), &mut batch), Take::Ready));
+    assert_eq!(frames(&mut batch), [published]);
+}
+
+#[test]
+fn losses_ride_on_the_next_event() {
+    let bench = Bench::new(Encoding::Sig1);
+    let large = Payload::from_bytes(vec![0; 512 * 1024]);
+    (1..=2).for_each(|number| assert!(bench.offer(number, &large)));
+    assert!(!bench.gate.is_open(), "the queue is at its mark");
+    let later = Instant::now() + 2 * super::PEER_MARKS.patience;
+    let crate::pressure::GivenUp::Lagging(gates) = bench.outbox.give_up(later) else {
+        panic!("still patient")
+    };
+    crate::pressure::release_all(gates);
+    assert!(bench.gate.is_open());
+    assert!(
+        !bench.offer(3, &large) && !bench.offer(4, &large),
+        "it lags until it is drained"
+    );
+    assert_eq!(bench.sent(), ["announce", "event 1", "event 2"]);
+
+    assert!(bench.offer(5, &Payload::null()));
+    let mut batch = Batch::new(Encoding::Sig1);
+    bench.outbox.take(Instant::now(), &mut batch);
+    let frame = frames(&mut batch).remove(0);
+    let Ok(Split::Frame(frame)) = sig_wire::split(&frame, u32::MAX) else {
+        panic!("not a frame")
+    };
+    let event = EventFrame::parse(&frame).unwrap();
+    let known: Vec<_> = Tlvs::new(event.ext).map(|tlv| tlv.unwrap().known().unwrap()).collect();
+    assert_eq!((event.header.number, known), (5, vec![Extension::Lagged(2)]));
+}
+
+#[test]
+fn what_is_too_large_for_the_peer_is_refused_and_leaves_nothing_behind() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.outbox.limit_frames(200);
+    let item = Payload::from_bytes(vec![0; 300]);
+    let refused = bench
+        .outbox
+        .offer(bench.event.alias, None, &Item::new(1, &item), &bench.gate);
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "a message of 300 bytes is over the limit of 200 bytes for this link"
+    );
+    let text = RawJson::new(&"x".repeat(300)).unwrap();
+    assert!(bench.outbox.send(&Call::notice("large", text).into()).is_err());
+    bench.outbox.send(&bench.call("small")).unwrap();
+    assert_eq!(bench.sent(), ["small"]);
+}
+
+#[test]
+fn a_closed_outbox_takes_nothing_and_holds_nobody() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.offer(1, &Payload::from_bytes(vec![0; 2 * 1024 * 1024]));
+    assert!(!bench.gate.is_open());
+    bench.outbox.close();
+    assert!(bench.gate.is_open());
+    assert!(!bench.offer(2, &Payload::null()));
+    assert!(bench.outbox.send(&bench.call("late")).is_err());
+    assert!(matches!(
+        bench.outbox.take(Instant::now(), &mut Batch::new(Encoding::Sig1)),
+        Take::Closed
+    ));
+}
