@@ -79,6 +79,7 @@ impl Profile {
 /// 2. It calls [`handle_client_connected`](Self::handle_client_connected): from here on the router may call
 ///    `handle_tx`.
 /// 3. It reads, and hands each batch to [`handle_rx`](Self::handle_rx). An error from there means: let go of the client.
+///    With bytes that are no frames it calls [`Client::refuse`] before, so that the peer is told.
 /// 4. When the link ends, or [`close_client`](Self::close_client) was called, it removes the writer and calls
 ///    [`handle_client_disconnected`](Self::handle_client_disconnected). Dropping the [`Client`] does so too: connected
 ///    and disconnected always pair.

@@ -197,6 +197,13 @@ pub trait Receiver: fmt::Debug + Send + Sync {
     /// When the client broke the protocol: the carrier must then let go of it.
     fn deliver(&self, batch: &mut Batch) -> Result<(), CarrierError>;
 
+    /// What the client sent cannot be read any further. True when it is being told why: the router closes it, with
+    /// [`close_client`](crate::Carrier::close_client), as soon as that is out.
+    fn refuse(&self, why: &CarrierError) -> bool {
+        let _ = why;
+        false
+    }
+
     /// The client is gone. Called once, last.
     fn retire(&self, why: Disconnect);
 
@@ -239,6 +246,13 @@ impl Client {
             Some(receiver) => receiver.deliver(batch),
             None => Err(CarrierError::UnknownClient(self.id)),
         }
+    }
+
+    /// Reports that what the client sent cannot be read any further, so that it is told why. True when that is under
+    /// way: wait a moment for [`close_client`](crate::Carrier::close_client), then let go of it as usual.
+    #[must_use = "when it is true, the client is about to be told why"]
+    pub fn refuse(&self, why: &CarrierError) -> bool {
+        self.receiver.as_ref().is_some_and(|receiver| receiver.refuse(why))
     }
 
     /// Most bytes that one frame from this client may have at the moment: little before the hello, more after it.

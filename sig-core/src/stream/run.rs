@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -13,7 +14,7 @@ use super::link::{Link, Peer, Wire};
 use super::reader;
 use super::undecided::Undecided;
 use super::writer::part;
-use super::{Dialect, Medium, StreamCarrier};
+use super::{Dialect, GOODBYE, Medium, StreamCarrier};
 use crate::carrier::Carrier as _;
 use crate::client::{Disconnect, Reason};
 use crate::error::CarrierError;
@@ -198,6 +199,9 @@ impl<M: Medium> StreamCarrier<M> {
                 Err(error) => End::Failed(error),
             },
         };
+        if matches!(&end, End::Failed(error) if !matches!(error, CarrierError::Io(_)) && client.refuse(error)) {
+            let _ = timeout(GOODBYE, registered.closing()).await;
+        }
         let finish = matches!(end, End::Closed | End::Stopped);
         let goodbye = registered.close(finish).await;
         self.handle_client_disconnected(client, end.disconnect()).await;
