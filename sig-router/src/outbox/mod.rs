@@ -39,6 +39,9 @@ const PACED_MARKS: Marks = Marks {
 /// Most bytes of control messages that may wait for one peer: one that asks and never reads is let go of.
 const MAX_CONTROL: usize = 32 * 1024 * 1024;
 
+/// Why such a peer is let go of.
+pub(crate) const UNREAD: &str = "the peer asks and does not read the answers";
+
 /// What waits to be sent to one peer.
 ///
 /// There are two lanes. Control messages overtake events; what must keep its place among the events goes with them.
@@ -63,6 +66,8 @@ struct State {
     bulk_bytes: usize,
     /// Events that a paced peer has not answered yet, and their bytes.
     paced_events: HashMap<u64, usize>,
+    /// Events that the peer did not get, all in all.
+    lost: u64,
     /// Aliases that the peer was told.
     announced: HashSet<u32>,
     max_frame: usize,
@@ -114,6 +119,7 @@ impl Outbox {
             bulk_count: 0,
             bulk_bytes: 0,
             paced_events: HashMap::new(),
+            lost: 0,
             announced: HashSet::new(),
             max_frame: peer.max_frame,
             closed: false,
@@ -161,6 +167,12 @@ impl Outbox {
     /// Sends a control message behind the events that wait now.
     pub(crate) fn send_in_order(&self, message: &Message) -> Result<(), CarrierError> {
         self.send_in(message, false)
+    }
+
+    /// Whether the peer asked so much without reading the answers that it is let go of.
+    pub(crate) fn overflowed(&self) -> bool {
+        let state = self.state.lock();
+        state.closed && state.fast_bytes > MAX_CONTROL
     }
 
     /// Sends a sign of life.
@@ -222,7 +234,7 @@ impl Outbox {
     ) -> Result<bool, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        if state.closed || !state.pressure.accepts(item.presence) {
+        if state.closed || !state.accepts(item.presence) {
             return Ok(false);
         }
         let Lanes::Free { bulk, .. } = &mut state.lanes else {
@@ -255,7 +267,7 @@ impl Outbox {
     pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<bool, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        if state.closed || !state.pressure.accepts(presence) {
+        if state.closed || !state.accepts(presence) {
             return Ok(false);
         }
         let Lanes::Paced(pacer) = &mut state.lanes else {
@@ -273,6 +285,16 @@ impl Outbox {
         drop(guard);
         self.put_in(turned_full, true);
         Ok(true)
+    }
+
+    /// An event could not be put in: it is too large, or cannot be packed.
+    pub(crate) fn count_lost(&self) {
+        self.state.lock().lost += 1;
+    }
+
+    /// How many events the peer did not get.
+    pub(crate) fn lost(&self) -> u64 {
+        self.state.lock().lost
     }
 
     /// An event was put in; the lock is free again.
@@ -355,6 +377,13 @@ impl Outbox {
 }
 
 impl State {
+    /// Whether there is room for an event; if not, it is counted.
+    fn accepts(&mut self, presence: bool) -> bool {
+        let accepts = self.pressure.accepts(presence);
+        self.lost += u64::from(!accepts);
+        accepts
+    }
+
     /// An event to a paced peer was answered, or given up on.
     fn event_done(&mut self, id: u64) -> Vec<Arc<Gate>> {
         self.paced_events
@@ -395,6 +424,7 @@ impl State {
                     Take::Ready
                 }
                 Next::GaveUp(id) => {
+                    self.lost += u64::from(self.paced_events.contains_key(&id));
                     *released = self.event_done(id);
                     Take::GaveUp(id)
                 }

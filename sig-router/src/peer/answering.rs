@@ -39,6 +39,23 @@ impl Peer {
         Arc::clone(&self.running).try_acquire_owned().ok()
     }
 
+    /// Works out the answer to a call in the background: where it takes long, others have their turn in between.
+    pub(crate) fn answer_in_turn(
+        self: &Arc<Self>,
+        id: Option<MessageId>,
+        answer: impl FnOnce() -> Outcome + Send + 'static,
+    ) {
+        let Some(permit) = self.permit() else {
+            return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
+        };
+        let peer = Arc::clone(self);
+        self.tasks.spawn("answer", async move {
+            let outcome = answer();
+            drop(permit);
+            peer.reply(id, outcome);
+        });
+    }
+
     /// Runs a request of the peer in the background and answers it.
     pub(crate) fn run_request(self: &Arc<Self>, hub: &Arc<Hub>, id: Option<MessageId>, params: RequestParams) {
         let Some(permit) = self.permit() else {

@@ -16,7 +16,7 @@ use super::native::Native;
 use super::pysig::Pysig;
 use super::{ClientInfo, Shared};
 use crate::hub::Hub;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, UNREAD};
 use crate::outlet::Receipt;
 use crate::peer::{Arrived, Peer};
 use crate::session::{Refuse, Replies, code, methods};
@@ -120,6 +120,7 @@ impl ClientSession {
             dialect,
             senders,
             listeners,
+            lost: self.outbox().lost(),
         }
     }
 
@@ -173,6 +174,9 @@ impl ClientSession {
     }
 
     fn take_message(&self, phase: &mut Phase, message: Message) -> Result<(), Fault> {
+        if !matches!(phase, Phase::Gone) && self.outbox().overflowed() {
+            return Err(CarrierError::Other(UNREAD.to_owned()));
+        }
         if let Phase::New = phase {
             *phase = match &message {
                 Message::Call(call) if call.method.as_deref() == Some(methods::HELLO) => {

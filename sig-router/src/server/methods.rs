@@ -1,9 +1,11 @@
 //! What both dialects answer alike.
 
-use serde::Serialize;
-use sig_core::{Outcome, RawJson};
+use std::sync::Arc;
 
-use super::client::failed;
+use serde::Serialize;
+use sig_core::{MessageId, Outcome, RawJson};
+
+use super::client::{ClientSession, failed};
 use crate::error::{AddSenderError, RequestError};
 use crate::hub::Hub;
 use crate::session::params::{ListSenders, ListedEvent, ListedSender};
@@ -24,8 +26,16 @@ pub(super) fn get_version() -> Answer {
     done(&VERSION)
 }
 
+/// Answers with [`list_senders`], which takes long where there are many.
+pub(super) fn list_senders_in_turn(session: &ClientSession, id: Option<MessageId>, params: RawJson) {
+    let hub = Arc::clone(session.hub());
+    session.peer().answer_in_turn(id, move || {
+        list_senders(&hub, &params).unwrap_or_else(|outcome| outcome)
+    });
+}
+
 /// Every sender, the broadcast sender among them, and with `list_events` its events (P48).
-pub(super) fn list_senders(hub: &Hub, params: &RawJson) -> Answer {
+fn list_senders(hub: &Hub, params: &RawJson) -> Answer {
     let params: ListSenders = if params.is_null() {
         ListSenders::default()
     } else {

@@ -4,6 +4,7 @@ mod attach;
 mod client;
 mod credit;
 mod forward;
+mod holds;
 mod inbound;
 mod methods;
 mod native;
@@ -145,6 +146,8 @@ pub struct ClientInfo {
     pub senders: usize,
     /// Its listeners.
     pub listeners: usize,
+    /// Events that it did not get: it did not keep up or did not answer, or they were too large for it.
+    pub lost: u64,
 }
 
 impl ServerRouter {

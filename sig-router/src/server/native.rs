@@ -1,33 +1,29 @@
 //! A client that speaks sig.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use sig_core::{Call, Disconnect, EventMessage, EventName, Outcome, RawJson, Reason, SenderName, Topic};
 use sig_wire::EventFrame;
 
 use super::client::{ClientSession, Fault, failed};
 use super::credit::CreditLine;
 use super::forward::ClientForward;
+use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
 use crate::hub::{EventRecord, NewSender, Owner, Target};
 use crate::listener::Registration;
 use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet};
 use crate::peer::content_type;
-use crate::pressure::{Gate, GivenUp, Stallable};
+use crate::pressure::Gate;
 use crate::request::Requests;
 use crate::session::params::{
     AddListener, AddListenerReply, AddSender, AddSenderReply, Cancel, RemoveListener, RemoveSender, RequestParams,
 };
 use crate::session::{Hello, Offer, ParamsError, Refuse, code, methods, negotiate, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
-
-/// How long a client may hold a sender up in one go. Longer than it gives its own listeners.
-const STALL_PATIENCE: Duration = Duration::from_secs(7);
 
 /// A client that speaks sig: its senders, its listeners, and the aliases of its events.
 #[derive(Debug)]
@@ -36,44 +32,7 @@ pub(super) struct Native {
     listeners: HashMap<u64, Registration>,
     senders: HashMap<SenderName, OwnSender>,
     aliases: HashMap<u32, Published>,
-    /// Senders that this client holds up.
-    stalls: HashMap<SenderName, Arc<ClientStall>>,
-}
-
-/// A client holds a sender up, because its own listeners are full; not for ever.
-struct ClientStall {
-    sender: SenderName,
-    since: Instant,
-    gate: Mutex<Option<Arc<Gate>>>,
-}
-
-impl ClientStall {
-    fn release(&self) {
-        if let Some(gate) = self.gate.lock().take() {
-            gate.release();
-        }
-    }
-}
-
-impl Stallable for ClientStall {
-    fn give_up(&self, now: Instant) -> GivenUp {
-        let mut gate = self.gate.lock();
-        let due = self.since + STALL_PATIENCE;
-        match gate.take() {
-            None => GivenUp::NotFull,
-            Some(held) if now >= due => GivenUp::Lagging(vec![held]),
-            held => {
-                *gate = held;
-                GivenUp::NotYet(due)
-            }
-        }
-    }
-}
-
-impl fmt::Debug for ClientStall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a client that holds up {}", self.sender)
-    }
+    holds: Holds,
 }
 
 #[derive(Debug)]
@@ -99,6 +58,7 @@ struct Subscriber {
 impl Outlet for Subscriber {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         if let Err(error) = self.outbox.offer(event.alias, Some(event), item, gate) {
+            self.outbox.count_lost();
             tracing::warn!(client = ?self.outbox, sender = %event.sender.name, event = %event.name(), %error,
                 "an event could not be sent and is lost to this client");
         }
@@ -151,28 +111,8 @@ impl Native {
             listeners: HashMap::new(),
             senders: HashMap::new(),
             aliases: HashMap::new(),
-            stalls: HashMap::new(),
+            holds: Holds::default(),
         })
-    }
-
-    /// The client's listeners have no room, or have room again, for more of this sender's events.
-    fn stall(&mut self, session: &ClientSession, sender: SenderName, full: bool) {
-        if let Some(stall) = self.stalls.remove(&sender) {
-            stall.release();
-        }
-        let Some(record) = session.hub().sender(sender.as_str()).filter(|_| full) else {
-            return;
-        };
-        record.gate.shut();
-        let gate = Mutex::new(Some(Arc::clone(&record.gate)));
-        let stall = Arc::new(ClientStall {
-            sender: sender.clone(),
-            since: Instant::now(),
-            gate,
-        });
-        let stallable: Arc<dyn Stallable> = stall.clone();
-        session.hub().stalls().add(Arc::downgrade(&stallable));
-        self.stalls.insert(sender, stall);
     }
 
     pub(super) fn count_senders(&self) -> usize {
@@ -186,7 +126,7 @@ impl Native {
     /// The client is gone: first its listeners go, so that it is not told of its own leaving, then its senders (P59).
     pub(super) fn leave(self, session: &ClientSession, reason: Reason) {
         drop(self.listeners);
-        self.stalls.values().for_each(|stall| stall.release());
+        self.holds.release_all();
         for (name, own) in self.senders {
             let owner = Owner::Client(session.id());
             // It may have been removed already.
@@ -259,9 +199,15 @@ impl Native {
                 return Ok(());
             }
             methods::HEARTBEAT => return Ok(()),
-            STALL | RESUME => {
+            STALL => {
                 if let Ok(StallParams { sender }) = params.parse() {
-                    self.stall(session, sender, &*method == STALL);
+                    self.holds.hold(session.hub(), sender);
+                }
+                return Ok(());
+            }
+            RESUME => {
+                if let Ok(StallParams { sender }) = params.parse() {
+                    self.holds.let_go(&sender);
                 }
                 return Ok(());
             }
@@ -278,7 +224,10 @@ impl Native {
                 .map_err(bad)
                 .and_then(|params| self.remove_listener(&params)),
             methods::GET_VERSION => rpc::get_version(),
-            methods::LIST_SENDERS => rpc::list_senders(session.hub(), &params),
+            methods::LIST_SENDERS => {
+                rpc::list_senders_in_turn(session, id, params);
+                return Ok(());
+            }
             _ => Err(Outcome::UnknownMethod),
         };
         session.peer().reply(id, answer.unwrap_or_else(|outcome| outcome));

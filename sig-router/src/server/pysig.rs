@@ -182,6 +182,7 @@ impl PysigListener {
 impl Outlet for PysigListener {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         if let Err(error) = self.send(event, item, gate) {
+            self.outbox.count_lost();
             tracing::warn!(client = ?self.outbox, sender = %event.sender.name, event = %event.name(), %error,
                 "an event could not be sent and is lost to this pysig client");
         }
@@ -253,7 +254,10 @@ impl Pysig {
         };
         let answer = match &*method {
             methods::GET_VERSION => rpc::get_version(),
-            methods::LIST_SENDERS => rpc::list_senders(session.hub(), &params),
+            methods::LIST_SENDERS => {
+                rpc::list_senders_in_turn(session, id, params);
+                return Ok(());
+            }
             methods::ADD_SENDER => self.add_sender(session, parsed),
             methods::REMOVE_SENDER => self.remove_sender(session, parsed),
             methods::ADD_LISTENER => self.add_listener(session, &parsed),
