@@ -100,6 +100,7 @@ async fn what_pysig_cannot_receive_is_refused_and_costs_nothing_else() {
             assert_eq!(next_heard(&client).await.3.as_str().map(str::len), Some(size));
         }
         assert_nothing_heard(&client);
+        assert_eq!(server.router.clients()[0].lost, 2);
 
         // A response: the asker learns why it gets none.
         let ask = async |size: usize| {
@@ -253,13 +254,22 @@ async fn an_idle_pysig_client_stays_connected() {
         idle.ok("add_remote_sender", json!({ "name": "c", "events": ["e"] }))
             .await;
 
-        // A native client that falls silent is noticed meanwhile, five times over.
-        for _ in 0..5 {
+        // A native client that falls silent is noticed meanwhile, three times over.
+        let mut presence = server.listen("mute").unwrap();
+        for _ in 0..3 {
             let mut mute = Raw::preface(&address).await;
             let mut hello = sig_tests::raw::hello();
             hello["params"]["heartbeat_ms"] = 500.into();
             mute.send(&control(&hello)).await;
-            soon("the mute client to be let go", mute.ended()).await;
+            mute.call(1, "add_sender", &json!({ "sender": "mute", "events": ["e"] }))
+                .await;
+            assert_eq!(next(&mut presence).await.0, "mute/#connect");
+            let (event, left) = next(&mut presence).await;
+            assert_eq!(
+                (event.as_str(), &left["reason"]),
+                ("mute/#disconnect", &json!("timeout"))
+            );
+            soon("the end of its connection", mute.ended()).await;
         }
 
         assert_eq!(server.clients().len(), 1, "{:?}", server.clients());

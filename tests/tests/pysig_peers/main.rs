@@ -6,5 +6,7 @@ mod links;
 mod methods;
 mod mixed;
 mod our_client;
+mod our_link;
 mod presence;
+mod senders;
 mod support;

@@ -65,6 +65,26 @@ pub(crate) fn dial(port: u16, dialect: Dialect) -> ClientRouter {
     ClientRouter::connect(Arc::new(carrier.with_dialect(dialect))).expect("inside a runtime")
 }
 
+/// The whole reply to a call.
+pub(crate) async fn call(peer: &Peer, method: &str, params: Value) -> Value {
+    peer.ok("call", json!({ "method": method, "params": params })).await
+}
+
+/// The response to a call that must succeed.
+pub(crate) async fn done(peer: &Peer, method: &str, params: Value) -> Value {
+    let mut reply = call(peer, method, params).await;
+    assert_eq!(reply["status"], 0, "{method}: {reply}");
+    reply["response"].take()
+}
+
+/// The text of a failure, after checking that it is one in pysig's form.
+pub(crate) async fn refused(peer: &Peer, method: &str, params: Value) -> String {
+    let reply = call(peer, method, params).await;
+    assert_eq!(reply["status"], -2, "{method}: {reply}");
+    assert_eq!(reply.get("response"), None, "{reply}");
+    reply["exception"].as_str().expect("a failure has a text").to_owned()
+}
+
 /// Lets a pysig client listen.
 pub(crate) async fn listen<'a>(
     peer: &Peer,
