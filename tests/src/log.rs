@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::MakeWriter;
 pub struct Log {
     written: Arc<Written>,
     _guard: tracing::subscriber::DefaultGuard,
+    /// With one dispatcher alone, a place in the code that another thread comes by first would be switched off for all.
+    _second: tracing::Dispatch,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ impl Log {
     #[must_use]
     pub fn capture() -> Self {
         let written = Arc::<Written>::default();
+        let second = tracing::Dispatch::new(tracing_subscriber::registry());
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::DEBUG)
             .with_ansi(false)
@@ -38,6 +41,7 @@ impl Log {
         Self {
             written,
             _guard: tracing::subscriber::set_default(subscriber),
+            _second: second,
         }
     }
 

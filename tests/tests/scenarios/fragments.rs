@@ -45,10 +45,11 @@ async fn alias(answers: &mut tokio::io::DuplexStream) -> u32 {
         assert!(read > 0, "the server ended the link");
         said.extend_from_slice(&buffer[..read]);
         let text = String::from_utf8_lossy(&said);
-        if let Some((_, rest)) = text.split_once(r#""aliases":{"e":"#) {
-            if let Some((alias, _)) = rest.split_once('}') {
-                return alias.parse().unwrap();
-            }
+        let found = text
+            .split_once(r#""aliases":{"e":"#)
+            .and_then(|(_, rest)| rest.split_once('}'));
+        if let Some((alias, _)) = found {
+            return alias.parse().unwrap();
         }
     }
 }

@@ -16,7 +16,9 @@ async fn w3_a_stuck_listener_does_not_delay_the_others() {
     let (release, stuck) = blocking::sync_channel::<()>(0);
     let stuck = Mutex::new(stuck);
     let _stuck = client
-        .add_remote_listener("s/e", move |_: &Event<'_>| drop(stuck.lock().unwrap().recv()))
+        .add_remote_listener("s/e", move |_: &Event<'_>| {
+            let _ = stuck.lock().unwrap().recv();
+        })
         .await
         .unwrap();
     let mut same_client = client.listen_remote("s/e").await.unwrap();

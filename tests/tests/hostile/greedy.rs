@@ -1,0 +1,121 @@
+//! Clients that take more than their share.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use sig_tests::raw::{Raw, call, control, event};
+use sig_tests::rig::{holds, soon};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::neighbour::Neighbour;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_asks_and_never_reads_is_let_go() {
+    let mut neighbour = Neighbour::move_in().await;
+    let names: Vec<_> = (0..2000)
+        .map(|n| format!("sender with a long name, number {n}"))
+        .collect();
+    let senders: Vec<_> = (names.iter())
+        .map(|name| neighbour.server.router.add_sender(name).event("e").connect().unwrap())
+        .collect();
+    let mut raw = Raw::hello(neighbour.address()).await;
+    let asking = async {
+        let question = call(1, "list_senders", &json!({ "list_events": true }));
+        // Each answer is some 300 kB; 32 MiB may wait.
+        while raw.stream.write_all(&question).await.is_ok() {}
+    };
+    soon("the end of its connection", asking).await;
+    holds("it is gone", || neighbour.others() == 0).await;
+    drop(senders);
+    neighbour.is_well().await;
+}
+
+#[tokio::test]
+async fn one_that_ignores_its_credit_is_refused() {
+    let mut neighbour = Neighbour::move_in().await;
+    // Nobody takes what it sends.
+    let _full = neighbour.server.router.listen("flood/e").unwrap();
+    let mut raw = Raw::hello(neighbour.address()).await;
+    let added = raw
+        .call(1, "add_sender", &json!({ "sender": "flood", "events": ["e"] }))
+        .await;
+    let alias = u32::try_from(added["response"]["aliases"]["e"].as_u64().unwrap()).unwrap();
+    let flood = async {
+        let payload = vec![b' '; 100_000];
+        let mut number = 0;
+        loop {
+            number += 1;
+            if raw.stream.write_all(&event(alias, number, &payload)).await.is_err() {
+                return number;
+            }
+        }
+    };
+    let sent = soon("the end of its connection", flood).await;
+    assert!(sent < 10_000, "{sent} events of 100 kB");
+    holds("it is gone", || neighbour.others() == 0).await;
+    neighbour.is_well().await;
+}
+
+#[tokio::test]
+async fn requests_without_end_are_answered_busy() {
+    let mut neighbour = Neighbour::move_in().await;
+    let hangs = neighbour
+        .server
+        .router
+        .add_sender("hangs")
+        .request_async("hang", |_: sig_router::Request| async {
+            std::future::pending::<Result<(), sig_router::HandlerError>>().await
+        })
+        .connect()
+        .unwrap();
+    let mut raw = Raw::hello(neighbour.address()).await;
+    let mut busy = 0;
+    for id in 1..=1000 {
+        // Ids of calls may repeat, if the client wants it so.
+        raw.send(&call(
+            id % 500,
+            "request",
+            &json!({ "sender": "hangs", "method": "hang" }),
+        ))
+        .await;
+    }
+    while busy < 1000 - 256 {
+        let reply = raw.control().await;
+        assert_eq!(reply["code"], "busy", "{reply}");
+        busy += 1;
+    }
+    neighbour.is_well().await;
+    drop(raw);
+    holds("it is gone", || neighbour.others() == 0).await;
+    drop(hangs);
+    neighbour.is_well().await;
+}
+
+#[tokio::test]
+async fn one_that_claims_to_be_full_for_ever_holds_nobody_up_for_ever() {
+    let mut neighbour = Neighbour::move_in().await;
+    let mut raw = Raw::hello(neighbour.address()).await;
+    let stall = control(&json!({ "method": "stall", "params": { "sender": "healthy" } }));
+    raw.send(&stall).await;
+    // An answer to what was sent after it: it was taken.
+    raw.call(1, "get_version", &json!({})).await;
+    let began = Instant::now();
+    let stalling = async {
+        loop {
+            raw.send(&stall).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        () = stalling => {}
+        // More than the sender's credit, so that it has to wait.
+        () = neighbour.sends_much() => {}
+    }
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    // Having been too slow once, it holds nobody up until it says that it has room.
+    raw.send(&stall).await;
+    let began = Instant::now();
+    neighbour.sends_much().await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    neighbour.is_well().await;
+}
