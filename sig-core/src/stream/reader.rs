@@ -2,10 +2,12 @@
 
 use std::io;
 use std::mem;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use sig_wire::{FrameError, Kind, Split};
 use tokio::io::AsyncRead;
+use tokio::time::timeout;
 
 use super::inbox::Inbox;
 use super::link::Wire;
@@ -14,6 +16,9 @@ use crate::carrier::Carrier;
 use crate::client::{Client, Encoding};
 use crate::codec::{DocumentError, Documents};
 use crate::error::{CarrierError, CodecError};
+
+/// How long a peer without heartbeats may pause in the middle of a message.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads until the stream ends, and hands over what came. `Ok` when it ended between two messages.
 pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
@@ -31,7 +36,7 @@ pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
             carrier.handle_rx(client, &mut batch).await?;
             tokio::task::consume_budget().await;
         }
-        if inbox.fill(incoming).await? == 0 {
+        if fill(&mut inbox, incoming, splitter.patience()).await? == 0 {
             return match splitter.is_idle() && inbox.bytes.is_empty() {
                 true => Ok(()),
                 false => {
@@ -39,6 +44,22 @@ pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
                 }
             };
         }
+    }
+}
+
+/// Reads something, within a bound where there is one.
+async fn fill<R: AsyncRead + Unpin>(
+    inbox: &mut Inbox,
+    incoming: &mut R,
+    within: Option<Duration>,
+) -> Result<usize, CarrierError> {
+    let Some(after) = within else {
+        return Ok(inbox.fill(incoming).await?);
+    };
+    let what = || "the peer stopped in the middle of a message; the rest of it".to_owned();
+    match timeout(after, inbox.fill(incoming)).await {
+        Ok(read) => Ok(read?),
+        Err(_) => Err(CarrierError::Timeout { what: what(), after }),
     }
 }
 
@@ -72,6 +93,15 @@ impl Splitter {
                 bytes.clear();
                 document_batch(documents)
             }
+        }
+    }
+
+    /// How long the next bytes may take. Without a hello and heartbeats nothing else lets go of a peer that stops in the
+    /// middle of a message.
+    fn patience(&self) -> Option<Duration> {
+        match self {
+            Self::Sig1 | Self::Packed => None,
+            Self::Pysig(documents) => (!documents.is_idle()).then_some(MESSAGE_PATIENCE),
         }
     }
 

@@ -27,12 +27,16 @@ const MAX_WAITING: usize = 64 * 1024;
 /// How long a client that is refused may take to read why.
 const REFUSAL_GRACE: Duration = Duration::from_secs(2);
 
+/// How long a client may take to say hello.
+const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+
 /// One client of a server.
 pub(crate) struct ClientSession {
     shared: Weak<Shared>,
     hub: Arc<Hub>,
     peer: Arc<Peer>,
     replies: Mutex<Replies<Waiting>>,
+    opened: Instant,
     phase: Mutex<Phase>,
     me: Weak<Self>,
 }
@@ -73,6 +77,7 @@ impl ClientSession {
             hub,
             peer: Peer::new(id, outbox, tasks),
             replies: Mutex::new(Replies::new(MAX_WAITING)),
+            opened: Instant::now(),
             phase: Mutex::new(Phase::New),
             me: me.clone(),
         })
@@ -169,8 +174,23 @@ impl ClientSession {
         if refused.is_some_and(|(_, since)| now.duration_since(*since) > REFUSAL_GRACE) {
             self.peer.cut(&Disconnect::new(Reason::Kicked, "did not read why"));
         }
+        if now.duration_since(self.opened) > HELLO_PATIENCE {
+            self.expect_hello();
+        }
         drop(self.replies.lock().expire(now));
         self.peer.tick(now);
+    }
+
+    /// Refuses a client that has had time to say hello and did not. One without such a thing, of pysig, may be silent.
+    fn expect_hello(&self) {
+        // A lock that is held now is so by the very thing that is waited for.
+        let phase = self.phase.try_lock();
+        if let Some(mut phase) = phase.filter(|phase| matches!(**phase, Phase::New)) {
+            if self.outbox().peer().pacing.is_none() {
+                let text = format!("no hello within {HELLO_PATIENCE:?}");
+                self.refuse(&mut phase, &Refuse::later(code::MALFORMED, text));
+            }
+        }
     }
 
     fn take_message(&self, phase: &mut Phase, message: Message) -> Result<(), Fault> {
