@@ -53,10 +53,10 @@ impl tracing::Subscriber for Lines {
 
 /// Runs something and gives what it logged.
 fn logged(run: impl FnOnce()) -> Vec<String> {
-    logged_by(Lines::default(), run)
+    logged_by(&Lines::default(), run)
 }
 
-fn logged_by(lines: Lines, run: impl FnOnce()) -> Vec<String> {
+fn logged_by(lines: &Lines, run: impl FnOnce()) -> Vec<String> {
     tracing::subscriber::with_default(lines.clone(), run);
     std::mem::take(&mut *lines.0.lock().unwrap())
 }
@@ -116,7 +116,7 @@ fn who_reads_the_log_may_trigger_events_of_the_same_router() {
         })
         .unwrap();
     let bridge = Lines(Arc::default(), Some(signal.clone()));
-    let lines = logged_by(bridge, || (0..4).for_each(|_| signal.try_trigger(&()).unwrap()));
+    let lines = logged_by(&bridge, || (0..4).for_each(|_| signal.try_trigger(&()).unwrap()));
     // The panic is reported as the second event. The report of the full queue is lost, and the event that found it so.
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(drain(&mut stuck), [Ok(1), Ok(2), Ok(3), Ok(4), Err(2)]);
