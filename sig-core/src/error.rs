@@ -52,8 +52,11 @@ pub enum NameError {
 #[non_exhaustive]
 pub enum CodecError {
     /// The text is not the JSON that was expected.
-    #[error("not a valid message: {0}")]
+    #[error("unexpected JSON: {0}")]
     Json(#[source] JsonError),
+    /// A value, such as parameters or data, is not what was asked for.
+    #[error("unexpected value: {0}")]
+    Value(#[source] JsonError),
     /// The message has the wrong shape.
     #[error("not a valid message: {0}")]
     Shape(String),
@@ -90,6 +93,13 @@ pub enum CodecError {
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub struct JsonError(#[from] serde_json::Error);
+
+impl CodecError {
+    /// A value could not be read as what was asked for.
+    pub(crate) fn value(error: serde_json::Error) -> Self {
+        Self::Value(JsonError(error))
+    }
+}
 
 impl From<serde_json::Error> for CodecError {
     fn from(error: serde_json::Error) -> Self {

@@ -124,23 +124,18 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// [`CodecError::Json`] when JSON does not fit `T`, [`CodecError::ContentType`] for a type that is not known here.
+    /// [`CodecError::Value`] when it does not fit `T`, [`CodecError::ContentType`] for a type that is not known here.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, CodecError> {
-        match self.content_type {
-            ContentType::JSON => Ok(serde_json::from_slice(&self.bytes)?),
-            ContentType::TEXT => {
-                let text = self.text()?;
-                Ok(T::deserialize(StrDeserializer::<serde_json::Error>::new(text))?)
+        let decoded = match self.content_type {
+            ContentType::JSON => serde_json::from_slice(&self.bytes),
+            ContentType::TEXT => T::deserialize(StrDeserializer::<serde_json::Error>::new(self.text()?)),
+            ContentType::BYTES => T::deserialize(SeqDeserializer::new(self.bytes.iter().copied())),
+            found => {
+                let wanted = std::any::type_name::<T>();
+                return Err(CodecError::ContentType { found, wanted });
             }
-            ContentType::BYTES => {
-                let bytes = self.bytes.iter().copied();
-                Ok(T::deserialize(SeqDeserializer::<_, serde_json::Error>::new(bytes))?)
-            }
-            found => Err(CodecError::ContentType {
-                found,
-                wanted: std::any::type_name::<T>(),
-            }),
-        }
+        };
+        decoded.map_err(CodecError::value)
     }
 
     /// The payload as JSON text, as JSON peers see it: bytes and unknown types become `{"$bytes": base64}`.
@@ -173,13 +168,9 @@ impl fmt::Debug for Payload {
         const SHOWN: usize = 64;
         let head = &self.bytes[..self.bytes.len().min(SHOWN)];
         let more = if self.bytes.len() > SHOWN { ".." } else { "" };
-        write!(
-            f,
-            "{}({} bytes: {}{more})",
-            self.content_type,
-            self.bytes.len(),
-            head.escape_ascii()
-        )
+        // Quotes need no escaping here, and JSON is full of them.
+        let head = head.escape_ascii().to_string().replace("\\\"", "\"");
+        write!(f, "{}({} bytes: {head}{more})", self.content_type, self.bytes.len())
     }
 }
 

@@ -62,9 +62,9 @@ impl RawJson {
     ///
     /// # Errors
     ///
-    /// [`CodecError::Json`] when it does not fit `T`.
+    /// [`CodecError::Value`] when it does not fit `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, CodecError> {
-        Ok(serde_json::from_str(self.text())?)
+        serde_json::from_str(self.text()).map_err(CodecError::value)
     }
 }
 

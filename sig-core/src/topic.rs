@@ -151,6 +151,14 @@ impl TryFrom<&str> for Topic {
     }
 }
 
+impl TryFrom<String> for Topic {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
 impl TryFrom<&String> for Topic {
     type Error = NameError;
 

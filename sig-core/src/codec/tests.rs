@@ -56,7 +56,15 @@ fn p38_the_four_statuses() {
 
 #[test]
 fn p39_an_id_is_echoed_as_it_came() {
-    for id in [r#""a""#, "null", r#"{"n":1}"#, "3", "-4", "1.5", "0.000000000000000000000002"] {
+    for id in [
+        r#""a""#,
+        "null",
+        r#"{"n":1}"#,
+        "3",
+        "-4",
+        "1.5",
+        "0.000000000000000000000002",
+    ] {
         let Message::Call(call) = unpack(&format!(r#"{{"id":{id},"method":"m"}}"#)) else {
             panic!("not a call")
         };
