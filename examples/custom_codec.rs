@@ -22,7 +22,7 @@ struct Deflate {
     packed: Arc<AtomicUsize>,
 }
 
-fn failed(error: std::io::Error) -> CodecError {
+fn failed(error: &std::io::Error) -> CodecError {
     CodecError::Custom {
         codec: "json+deflate",
         message: error.to_string(),
@@ -42,7 +42,7 @@ impl Codec for Deflate {
         encoder
             .write_all(&json)
             .and_then(|()| encoder.try_finish())
-            .map_err(failed)?;
+            .map_err(|error| failed(&error))?;
         drop(encoder);
         self.plain.fetch_add(json.len(), Relaxed);
         self.packed.fetch_add(out.len() - before, Relaxed);
@@ -55,7 +55,7 @@ impl Codec for Deflate {
         let size = DeflateDecoder::new(&*frame)
             .take(limit as u64 + 1)
             .read_to_end(&mut json)
-            .map_err(failed)?;
+            .map_err(|error| failed(&error))?;
         if size > limit {
             return Err(CodecError::TooLarge { size, limit });
         }

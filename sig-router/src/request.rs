@@ -18,6 +18,9 @@ use crate::error::RequestError;
 /// How long a request may take unless it says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Stands for a deadline beyond what the clock can express.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// A request, as its handler is given it.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -246,6 +249,19 @@ impl Requests {
         names.sort();
         names.extend(self.default.as_ref().map(|_| None));
         (!names.is_empty()).then_some(names)
+    }
+
+    /// Asks for a method, with a deadline that begins now.
+    pub(crate) async fn ask(
+        &self,
+        sender: SenderName,
+        method: String,
+        params: RawJson,
+        timeout: Duration,
+    ) -> Result<RawJson, RequestError> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + FOREVER);
+        self.answer(Request::new(sender, method, params, deadline)).await
     }
 
     /// Answers a request: its own handler first, then the default one (P34).

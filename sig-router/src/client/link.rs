@@ -140,6 +140,11 @@ impl Link {
         self.is_open.store(true, Ordering::Release);
     }
 
+    /// How long ago it came up.
+    pub(super) fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
     /// Whether the router ever took calls.
     pub(super) fn was_open(&self) -> bool {
         self.is_open.load(Ordering::Acquire)
@@ -181,14 +186,14 @@ impl Link {
         self.peer.gone().cancelled().await;
     }
 
-    /// Looks after what depends on time.
-    pub(super) fn tick(&self, now: Instant) {
+    /// Looks after what depends on time; gives how long it may take until the next call.
+    pub(super) fn tick(&self, now: Instant) -> Duration {
         if self.hello.lock().is_some() && now.duration_since(self.opened) > HELLO_PATIENCE {
             self.peer
                 .cut(&Disconnect::new(Reason::Timeout, "the router did not answer the hello"));
         }
         drop(self.replies.lock().expire(now));
-        self.peer.tick(now);
+        self.peer.tick(now)
     }
 
     // --- what arrives ---
@@ -328,14 +333,16 @@ impl Link {
 
     /// Runs a request to one of this program's remote senders. What is purely local is nobody else's business.
     pub(super) fn run_request(&self, id: Option<MessageId>, params: RequestParams) {
-        if !self.shared.senders.contains_key(&params.sender) {
+        let entry = self.shared.senders.get(&params.sender);
+        let requests = entry.map(|entry| Arc::clone(entry.requests()));
+        let Some(requests) = requests else {
             let failure = RequestError::NoSuchSender {
                 sender: params.sender.to_string(),
             }
             .to_failure();
             return self.peer.reply(id, Outcome::Failed(failure));
-        }
-        self.peer.run_request(&self.shared.local, id, params);
+        };
+        self.peer.run_request_to(requests, id, params);
     }
 }
 

@@ -14,6 +14,7 @@ use super::ClientRouter;
 use super::call::{CallError, PendingCall};
 use super::link::Link;
 use super::shared::Shared;
+use super::state::LinkState;
 use crate::error::ListenError;
 use crate::event::{Event, Lagged};
 use crate::hub::Callback;
@@ -51,6 +52,11 @@ impl Subscription {
 
     pub(super) fn close(&self) {
         self.states.send_replace(SubscriptionState::Closed);
+    }
+
+    /// There will be no link.
+    pub(super) fn refuse(&self, text: &str) {
+        self.states.send_replace(SubscriptionState::Refused(text.to_owned()));
     }
 
     /// Asks the router for the topic.
@@ -127,12 +133,19 @@ impl Share {
                 subscription.finish(&link, wanted.id, pending).await
             });
         }
-        Ok(Self {
+        drop(ledger);
+        let share = Self {
             shared: Arc::downgrade(shared),
             topic: topic.clone(),
             subscription,
             settled: false,
-        })
+        };
+        // After it was entered: what ends all of them either finds it, or is seen here.
+        match &*shared.states.borrow() {
+            LinkState::Refused { text, .. } => Err(ListenError::Refused(text.clone())),
+            LinkState::Closed => Err(ListenError::Closed),
+            LinkState::Connecting | LinkState::Connected | LinkState::Waiting { .. } => Ok(share),
+        }
     }
 
     /// Gives the share up; the last one takes the subscription along.

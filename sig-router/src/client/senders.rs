@@ -10,11 +10,11 @@ use super::ClientRouter;
 use super::call::{CallError, PendingCall};
 use super::link::Link;
 use super::shared::Shared;
-use super::state::SenderState;
+use super::state::{LinkState, SenderState};
 use super::uplink::SenderUplink;
 use crate::error::{AddSenderError, RequestError, SignalError};
 use crate::hub::{Hub, NewSender, Owner};
-use crate::request::DEFAULT_TIMEOUT;
+use crate::request::{DEFAULT_TIMEOUT, Requests};
 use crate::sender::{Declared, Sender, SenderBuilder};
 use crate::session::params::{AddSender, AddSenderReply, RemoveSender};
 use crate::session::{WantState, methods, read_response};
@@ -25,17 +25,24 @@ use crate::signal::Signal;
 pub(super) struct RemoteEntry {
     name: SenderName,
     uplink: Arc<SenderUplink>,
+    /// Asked from the moment the router has the sender, which is before this program's own side has it.
+    requests: Arc<Requests>,
     states: watch::Sender<SenderState>,
 }
 
 impl RemoteEntry {
-    fn new(name: SenderName) -> Self {
+    fn new(name: SenderName, requests: Requests) -> Self {
         let uplink = Arc::new(SenderUplink::new(name.clone()));
         Self {
             name,
             uplink,
+            requests: Arc::new(requests),
             states: watch::Sender::new(SenderState::Pending),
         }
+    }
+
+    pub(super) fn requests(&self) -> &Arc<Requests> {
+        &self.requests
     }
 
     pub(super) fn uplink(&self) -> &SenderUplink {
@@ -141,7 +148,7 @@ impl SenderBuilder<&ClientRouter> {
             events: events.iter().cloned().collect(),
             requests: requests.names(),
         };
-        let entry = Arc::new(RemoteEntry::new(name.clone()));
+        let entry = Arc::new(RemoteEntry::new(name.clone(), requests.clone()));
         let wanted = Wanted::add(shared, &entry, &want)?;
         let mut states = entry.states.subscribe();
         loop {
@@ -218,10 +225,17 @@ impl Wanted {
                 .tasks
                 .spawn("registering", async move { entry.finish(&link, pending).await });
         }
-        Ok(Self {
+        drop(ledger);
+        let wanted = Self {
             shared: Arc::downgrade(shared),
             entry: Arc::clone(entry),
-        })
+        };
+        // After it was entered: what ends all of them either finds it, or is seen here.
+        match &*shared.states.borrow() {
+            LinkState::Refused { text, .. } => Err(AddSenderError::Refused(text.clone())),
+            LinkState::Closed => Err(AddSenderError::Closed),
+            LinkState::Connecting | LinkState::Connected | LinkState::Waiting { .. } => Ok(wanted),
+        }
     }
 
     /// Forgets the sender and tells the router, behind its last events.

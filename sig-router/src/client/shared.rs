@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use super::link::Link;
 use super::listeners::Subscription;
 use super::senders::RemoteEntry;
-use super::state::LinkState;
+use super::state::{LinkState, SenderState};
 use crate::hub::Hub;
-use crate::session::{Ledger, Secret};
+use crate::session::{Ledger, Refuse, Secret};
 
 /// What all parts of one client router share.
 pub(super) struct Shared {
@@ -101,6 +101,21 @@ impl Shared {
 
     pub(super) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// The router refused this client for good: whoever waits to be registered learns it.
+    pub(super) fn refused(&self, refuse: &Refuse) {
+        let (code, text) = (refuse.code.to_string(), refuse.text.clone());
+        // First the state, so that who comes meanwhile sees either that or this.
+        self.states.send_replace(LinkState::Refused { code, text });
+        let _ledger = self.ledger.lock();
+        self.senders.iter().for_each(|entry| {
+            let text = refuse.text.clone();
+            entry.set_state(SenderState::Refused { text });
+        });
+        self.subscriptions
+            .iter()
+            .for_each(|subscription| subscription.refuse(&refuse.text));
     }
 
     /// Ends all streams and everyone who waits; remote senders can trigger no more.

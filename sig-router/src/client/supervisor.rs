@@ -5,24 +5,25 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sig_core::{CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver};
-use tokio::time::MissedTickBehavior;
 
 use super::link::Link;
 use super::senders::RemoteEntry;
 use super::shared::Shared;
 use super::state::LinkState;
 use crate::outbox::Outbox;
+use crate::peer::TICK;
 use crate::run::run_carrier;
 use crate::session::{Backoff, Reconnect, Want};
 
 /// How long a link that is given up may take to let go.
 const LINK_GRACE: Duration = Duration::from_secs(2);
 
-/// How often the link, and listeners that do not keep up, are looked after.
-const TICK: Duration = Duration::from_millis(250);
+/// A link that lasted this long was a good one: the next attempt is at once. A router that throws out whom it welcomed
+/// is asked with growing pauses.
+const PROVEN: Duration = Duration::from_secs(1);
 
-/// Every how many ticks the router is asked once more for a name that was taken.
-const RETRY_TICKS: u32 = 4;
+/// How often the router is asked once more for a name that was taken.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Starts the background tasks of a client router.
 pub(super) fn start(shared: &Arc<Shared>, reconnect: Reconnect) {
@@ -42,12 +43,14 @@ async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
         let error = run_once(&shared, &inbound).await;
         let last = inbound.last.lock().take();
         if let Some(refuse) = last.as_ref().and_then(|link| link.refused_for_good()) {
-            let (code, text) = (refuse.code.to_string(), refuse.text.clone());
-            tracing::error!(code, text, "the router refused this client for good");
-            shared.states.send_replace(LinkState::Refused { code, text });
+            tracing::error!(code = %refuse.code, text = refuse.text, "the router refused this client for good");
+            shared.refused(refuse);
             return;
         }
-        if last.as_ref().is_some_and(|link| link.was_open()) {
+        if last
+            .as_ref()
+            .is_some_and(|link| link.was_open() && link.age() >= PROVEN)
+        {
             backoff.succeeded();
         }
         let error = last
@@ -154,19 +157,15 @@ async fn tick(shared: Weak<Shared>) {
     let Some(stop) = shared.upgrade().map(|shared| shared.tasks.stop_token().clone()) else {
         return;
     };
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = 0_u32;
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+    let (mut pause, mut asked) = (TICK, Instant::now());
+    while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
         shared.local.stalls().relieve(now);
         shared.remote.stalls().relieve(now);
-        count = count.wrapping_add(1);
-        if let Some(link) = shared.newest() {
-            link.tick(now);
-        }
-        if count % RETRY_TICKS == 0 {
+        pause = shared.newest().map_or(TICK, |link| link.tick(now));
+        if now.duration_since(asked) >= RETRY {
+            asked = now;
             RemoteEntry::retry_refused(&shared);
         }
     }

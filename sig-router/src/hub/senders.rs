@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
 
@@ -12,10 +12,7 @@ use super::record::{Connection, EventRecord, Owner, SenderRecord};
 use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
 use crate::outlet::{Item, Uplink};
-use crate::request::{Request, Requests};
-
-/// Stands for a deadline beyond what the clock can express.
-const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+use crate::request::Requests;
 
 /// A sender to be added.
 #[derive(Debug)]
@@ -190,10 +187,7 @@ impl Hub {
                 sender: sender.to_owned(),
             });
         };
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + FOREVER);
-        let request = Request::new(name, method.to_owned(), params, deadline);
-        requests.answer(request).await
+        requests.ask(name, method.to_owned(), params, timeout).await
     }
 
     /// What is known of every sender, by name.

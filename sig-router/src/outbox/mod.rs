@@ -71,6 +71,8 @@ struct State {
     /// Aliases that the peer was told.
     announced: HashSet<u32>,
     max_frame: usize,
+    /// Whether the session is not open yet, so that nothing but JSON is sure to be understood.
+    greeting: bool,
     closed: bool,
     last_sent: Instant,
 }
@@ -122,6 +124,7 @@ impl Outbox {
             lost: 0,
             announced: HashSet::new(),
             max_frame: peer.max_frame,
+            greeting: peer.pacing.is_none(),
             closed: false,
             last_sent: Instant::now(),
         };
@@ -159,6 +162,11 @@ impl Outbox {
         state.max_frame = state.max_frame.min(max_frame);
     }
 
+    /// The session is open: the codec is the same at both ends.
+    pub(crate) fn greeted(&self) {
+        self.state.lock().greeting = false;
+    }
+
     /// Sends a control message ahead of waiting events.
     pub(crate) fn send(&self, message: &Message) -> Result<(), CarrierError> {
         self.send_in(message, true)
@@ -186,6 +194,7 @@ impl Outbox {
         let State {
             lanes,
             max_frame,
+            greeting,
             closed,
             fast_bytes,
             ..
@@ -196,7 +205,11 @@ impl Outbox {
         match lanes {
             Lanes::Free { fast, bulk } => {
                 let lane = if ahead { fast } else { bulk };
-                *fast_bytes += pack::message(lane, &*self.carrier, &self.peer, message, *max_frame)?;
+                *fast_bytes += if *greeting {
+                    pack::greeting(lane, &self.peer, message, *max_frame)?
+                } else {
+                    pack::message(lane, &*self.carrier, &self.peer, message, *max_frame)?
+                };
             }
             Lanes::Paced(pacer) => {
                 let bytes = pack::to_bytes(&*self.carrier, &self.peer, message)?;

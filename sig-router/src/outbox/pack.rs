@@ -1,7 +1,9 @@
 //! Messages and events into the form that a peer reads.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use sig_core::{Batch, Call, Carrier, CodecError, ContentType, Encoding, EventMessage, Message, PeerInfo, RawJson};
+use sig_core::{
+    Batch, Call, Carrier, Codec as _, CodecError, ContentType, Encoding, EventMessage, Json, Message, PeerInfo, RawJson,
+};
 use sig_wire::{EventHeader, Extension, Flags, Kind, TlvWriter};
 
 use crate::hub::EventRecord;
@@ -51,25 +53,48 @@ pub(super) fn message(
     message: &Message,
     max_frame: usize,
 ) -> Result<usize, CodecError> {
-    match peer.encoding {
+    append(batch, peer.encoding, message, max_frame, |out| {
+        carrier.pack(peer, message, out)
+    })
+}
+
+/// As [`message`], for one that comes before both sides know that they have the same codec: it is JSON in any case.
+pub(super) fn greeting(
+    batch: &mut Batch,
+    peer: &PeerInfo,
+    message: &Message,
+    max_frame: usize,
+) -> Result<usize, CodecError> {
+    append(batch, peer.encoding, message, max_frame, |out| Json.pack(message, out))
+}
+
+fn append(
+    batch: &mut Batch,
+    encoding: Encoding,
+    message: &Message,
+    max_frame: usize,
+    pack: impl FnOnce(&mut BytesMut) -> Result<(), CodecError>,
+) -> Result<usize, CodecError> {
+    match encoding {
         Encoding::Values => {
             batch.push_message(message.clone())?;
             Ok(VALUE_SIZE)
         }
         Encoding::Packed => {
-            let bytes = to_bytes(carrier, peer, message)?;
+            let mut bytes = BytesMut::new();
+            pack(&mut bytes)?;
             let size = bytes.len();
             if size > max_frame {
                 return Err(too_large(size, max_frame));
             }
-            batch.push_frame(bytes);
+            batch.push_frame(bytes.freeze());
             Ok(size)
         }
         Encoding::Sig1 => {
             let bytes = batch.bytes();
             let start = bytes.len();
             bytes.put_bytes(0, sig_wire::frame::HEADER_LEN);
-            let packed = carrier.pack(peer, message, bytes).and_then(|()| {
+            let packed = pack(bytes).and_then(|()| {
                 let body = bytes.len() - start - sig_wire::frame::HEADER_LEN;
                 sig_wire::encode_header(Kind::Control, Flags::NONE, body, limit(max_frame))
                     .map_err(|_| too_large(body, max_frame))

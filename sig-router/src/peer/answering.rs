@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_core::{MessageId, Outcome, Reply};
+use sig_core::{MessageId, Outcome, RawJson, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Peer;
 use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::pressure::Gate;
+use crate::request::Requests;
 use crate::router::within;
 use crate::session::params::RequestParams;
 
@@ -56,8 +57,35 @@ impl Peer {
         });
     }
 
-    /// Runs a request of the peer in the background and answers it.
+    /// Runs a request of the peer, to whichever sender the hub knows, in the background and answers it.
     pub(crate) fn run_request(self: &Arc<Self>, hub: &Arc<Hub>, id: Option<MessageId>, params: RequestParams) {
+        let hub = Arc::clone(hub);
+        self.run(id, params, move |params, timeout| async move {
+            hub.request(params.sender.as_str(), &params.method, params.params, timeout)
+                .await
+        });
+    }
+
+    /// Runs a request of the peer to one sender in the background and answers it.
+    pub(crate) fn run_request_to(
+        self: &Arc<Self>,
+        requests: Arc<Requests>,
+        id: Option<MessageId>,
+        params: RequestParams,
+    ) {
+        self.run(id, params, move |params, timeout| async move {
+            let RequestParams {
+                sender, method, params, ..
+            } = params;
+            requests.ask(sender, method, params, timeout).await
+        });
+    }
+
+    fn run<A, F>(self: &Arc<Self>, id: Option<MessageId>, params: RequestParams, ask: A)
+    where
+        A: FnOnce(RequestParams, Duration) -> F,
+        F: Future<Output = Result<RawJson, RequestError>> + Send + 'static,
+    {
         let Some(permit) = self.permit() else {
             return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
         };
@@ -67,12 +95,9 @@ impl Peer {
         if let Some(number) = number {
             self.cancels.lock().insert(number, token.clone());
         }
-        let (hub, peer) = (Arc::clone(hub), Arc::clone(self));
+        let (answer, peer) = (ask(params, timeout), Arc::clone(self));
         self.tasks.spawn("request", async move {
-            let RequestParams {
-                sender, method, params, ..
-            } = params;
-            let answer = within(timeout, hub.request(sender.as_str(), &method, params, timeout));
+            let answer = within(timeout, answer);
             let answer = token
                 .run_until_cancelled(answer)
                 .await

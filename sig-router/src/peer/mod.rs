@@ -5,7 +5,7 @@ mod reading;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,12 @@ use crate::session::{Heartbeat, Pulse};
 /// Most requests of one peer that may run at a time; more are answered with `busy`.
 const MAX_RUNNING: usize = 256;
 
+/// How often what depends on time is looked after: a quarter of the shortest heartbeat that is usual.
+pub(crate) const TICK: Duration = Duration::from_millis(250);
+
+/// The same for a carrier whose own heartbeat is shorter.
+const SHORTEST_TICK: Duration = Duration::from_millis(5);
+
 /// The peer at the other end of one link: its outbox, its signs of life, and its requests that run here.
 pub(crate) struct Peer {
     id: ClientId,
@@ -31,6 +37,7 @@ pub(crate) struct Peer {
     /// Why this side ended the link and when, which says more than the carrier's report.
     ending: OnceLock<(Disconnect, Instant)>,
     max_frame: AtomicUsize,
+    is_open: AtomicBool,
     heartbeat: Mutex<Heartbeat>,
     running: Arc<Semaphore>,
     /// The peer's requests that run, by their id, to be cancelled.
@@ -53,6 +60,7 @@ impl Peer {
             gone: tasks.stop_token().child_token(),
             ending: OnceLock::new(),
             max_frame: AtomicUsize::new(max_frame),
+            is_open: AtomicBool::new(!says_hello),
             heartbeat: Mutex::new(Heartbeat::new(None, Instant::now())),
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
             cancels: Mutex::default(),
@@ -77,8 +85,10 @@ impl Peer {
         self.max_frame.load(Ordering::Acquire)
     }
 
-    /// From the welcome on: larger frames, and heartbeats.
+    /// From the welcome on: larger frames, heartbeats, and the codec.
     pub(crate) fn open(&self, max_frame: usize, heartbeat: Option<Duration>) {
+        self.is_open.store(true, Ordering::Release);
+        self.outbox.greeted();
         self.max_frame.store(max_frame, Ordering::Release);
         self.outbox.limit_frames(max_frame);
         *self.heartbeat.lock() = Heartbeat::new(heartbeat, Instant::now());
@@ -122,18 +132,20 @@ impl Peer {
         self.ending().map_or_else(Disconnect::closed, |(why, _)| why.clone())
     }
 
-    /// Sends a sign of life when one is due, and ends the link when the peer gave none for too long.
-    pub(crate) fn tick(&self, now: Instant) {
-        let pulse = {
+    /// Sends a sign of life when one is due, and ends the link when the peer gave none for too long. Gives how long it may
+    /// take until the next call.
+    pub(crate) fn tick(&self, now: Instant) -> Duration {
+        let (pulse, interval) = {
             let mut heartbeat = self.heartbeat.lock();
             heartbeat.sent(self.outbox.last_sent());
-            heartbeat.tick(now)
+            (heartbeat.tick(now), heartbeat.interval())
         };
         match pulse {
             Pulse::Quiet => {}
             Pulse::Beat => self.outbox.send_heartbeat(),
             Pulse::Dead => self.cut(&Disconnect::new(sig_core::Reason::Timeout, "no sign of life")),
         }
+        interval.map_or(TICK, |interval| interval.clamp(SHORTEST_TICK, TICK))
     }
 
     /// Something arrived.

@@ -1,9 +1,10 @@
 //! What arrived, taken apart.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use sig_core::{Batch, CarrierError, CodecError, ContentType, Encoding, Message};
+use sig_core::{Batch, CarrierError, Codec as _, CodecError, ContentType, Encoding, Json, Message};
 use sig_wire::{EventFrame, Extension, Kind, Split, Tlvs};
 
 use super::Peer;
@@ -61,6 +62,13 @@ impl Peer {
     }
 
     fn unpack(&self, frame: Bytes) -> Result<Message, CarrierError> {
+        if !self.is_open.load(Ordering::Acquire) {
+            // Hello, welcome and refusal are JSON: whether the codec is the same is only being found out. Others, of a peer
+            // that says no hello, are read as its carrier does.
+            if let Ok(message) = Json.unpack(frame.clone()) {
+                return Ok(message);
+            }
+        }
         Ok(self.outbox.carrier().unpack(self.outbox.peer(), frame)?)
     }
 }

@@ -167,8 +167,8 @@ impl ClientSession {
         self.peer.gone().cancelled().await;
     }
 
-    /// Looks after what depends on time.
-    pub(super) fn tick(&self, now: Instant) {
+    /// Looks after what depends on time; gives how long it may take until the next call.
+    pub(super) fn tick(&self, now: Instant) -> Duration {
         // A graceful goodbye has a deadline of its own.
         let refused = self.peer.ending().filter(|(why, _)| why.reason != Reason::Closed);
         if refused.is_some_and(|(_, since)| now.duration_since(*since) > REFUSAL_GRACE) {
@@ -178,7 +178,7 @@ impl ClientSession {
             self.expect_hello();
         }
         drop(self.replies.lock().expire(now));
-        self.peer.tick(now);
+        self.peer.tick(now)
     }
 
     /// Refuses a client that has had time to say hello and did not. One without such a thing, of pysig, may be silent.

@@ -97,13 +97,13 @@ impl Native {
         };
         let welcome = negotiate(&hello, &offer)?;
         let heartbeat = Some(Duration::from_millis(welcome.heartbeat_ms)).filter(|period| !period.is_zero());
-        session
-            .peer()
-            .open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
         let sent = RawJson::new(&welcome)
             .map_err(Fault::from)
             .and_then(|params| session.outbox().send(&Call::notice(methods::WELCOME, params).into()));
         sent.map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
+        session
+            .peer()
+            .open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
         Ok(Self {
             subscriber: Arc::new(Subscriber {
                 outbox: Arc::clone(session.outbox()),

@@ -52,6 +52,11 @@ impl Heartbeat {
         self.sent = self.sent.max(now);
     }
 
+    /// How long until the next [`tick`](Self::tick) at most; `None` where nothing is ever due.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        self.period.map(|period| period / 4)
+    }
+
     /// What is due now.
     pub(crate) fn tick(&mut self, now: Instant) -> Pulse {
         let Some(period) = self.period else {
