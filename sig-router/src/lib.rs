@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod complaints;
 mod error;
 mod event;
 mod hub;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sig_core::{ContentType, Payload};
 use tokio_util::sync::DropGuard;
 
+use crate::complaints::Complaints;
 use crate::hub::EventRecord;
 use crate::pressure::Gate;
 
@@ -31,6 +32,7 @@ pub(crate) struct Item<'a> {
     /// The data as its own piece of memory, made when the first needs it.
     payload: OnceCell<Payload>,
     receipt: Option<&'a Receipt>,
+    complaints: Complaints,
 }
 
 impl<'a> Item<'a> {
@@ -45,6 +47,7 @@ impl<'a> Item<'a> {
             frame: None,
             payload: OnceCell::from(payload.clone()),
             receipt: None,
+            complaints: Complaints::default(),
         }
     }
 
@@ -59,6 +62,7 @@ impl<'a> Item<'a> {
             frame: Some(frame),
             payload: OnceCell::new(),
             receipt: None,
+            complaints: Complaints::default(),
         }
     }
 
@@ -73,6 +77,7 @@ impl<'a> Item<'a> {
             frame: None,
             payload: OnceCell::new(),
             receipt: None,
+            complaints: Complaints::default(),
         }
     }
 
@@ -89,6 +94,16 @@ impl<'a> Item<'a> {
     /// What to keep until the event is dealt with, if somebody waits for that.
     pub(crate) fn receipt(&self) -> Option<Receipt> {
         self.receipt.cloned()
+    }
+
+    /// Where to tell what goes wrong.
+    pub(crate) fn complaints(&self) -> &Complaints {
+        &self.complaints
+    }
+
+    /// What went wrong, to be reported once no lock is held.
+    pub(crate) fn into_complaints(self) -> Complaints {
+        self.complaints
     }
 
     /// The event, never to be lost to a policy.

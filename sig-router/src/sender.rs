@@ -9,7 +9,7 @@ use serde::Serialize;
 use sig_core::{EventName, NameError, Reason, SenderName};
 
 use crate::error::{AddSenderError, SignalError};
-use crate::hub::{Hub, NewSender, Owner, SenderRecord};
+use crate::hub::{Added, Hub, NewSender, Owner, SenderRecord};
 use crate::request::{Handler, HandlerError, Request, Requests};
 use crate::router::Router;
 use crate::signal::Signal;
@@ -133,8 +133,8 @@ impl SenderBuilder<&Router> {
             carrier: "local",
             uplink: None,
         };
-        let record = hub.add_sender(new)?;
-        Ok(Sender::new(hub, record))
+        let added = hub.add_sender(new)?;
+        Ok(Sender::new(hub, added))
     }
 }
 
@@ -152,12 +152,11 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(hub: Arc<Hub>, record: Arc<SenderRecord>) -> Self {
-        let generation = record
-            .lane
-            .lock()
-            .as_ref()
-            .map_or(0, |connection| connection.generation);
+    pub(crate) fn new(hub: Arc<Hub>, added: Added) -> Self {
+        let Added {
+            sender: record,
+            generation,
+        } = added;
         Self {
             hub,
             record,

@@ -168,10 +168,10 @@ impl SenderBuilder<&ClientRouter> {
             carrier: "local",
             uplink: Some(Arc::clone(&entry.uplink) as _),
         };
-        let record = shared.local.add_sender(new)?;
-        entry.uplink.attach(&record.gate);
+        let added = shared.local.add_sender(new)?;
+        entry.uplink.attach(&added.sender.gate);
         Ok(RemoteSender {
-            local: Some(Sender::new(Arc::clone(&shared.local), record)),
+            local: Some(Sender::new(Arc::clone(&shared.local), added)),
             wanted: Some(wanted),
         })
     }

@@ -138,7 +138,7 @@ impl Online {
             },
         };
         sent.unwrap_or_else(|error| {
-            tracing::warn!(sender = %event.sender.name, event = %event.name(), %error, "an event could not be sent");
+            item.complaints().add(self.link.outbox(), error);
             false
         })
     }

@@ -103,6 +103,8 @@ impl Hub {
             if let Some(uplink) = &connection.uplink {
                 uplink.offer(event, &item, &sender.gate);
             }
+            drop(lane);
+            item.into_complaints().report(event);
             break (snapshot, number);
         };
         if !snapshot.callbacks.is_empty() {
@@ -115,14 +117,15 @@ impl Hub {
 
     /// Hands on an event that came over a link, if its sender is (still) this owner's. Never waits: a sender that sends
     /// beyond its credit is its own link's affair.
-    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, item: &Item<'_>) -> bool {
+    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, item: Item<'_>) -> bool {
         let lane = event.sender.lane.lock();
         if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
             return false;
         }
         event.set_number(item.number);
-        self.spread(event, item);
+        self.put(event, &event.snapshot(), &item, true);
         drop(lane);
+        item.into_complaints().report(event);
         true
     }
 
@@ -139,8 +142,10 @@ impl Hub {
         if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
             return false;
         }
-        self.spread(event, &Item::new(event.next_number(), payload).with_receipt(receipt));
+        let item = Item::new(event.next_number(), payload).with_receipt(receipt);
+        self.put(event, &event.snapshot(), &item, true);
         drop(lane);
+        item.into_complaints().report(event);
         true
     }
 

@@ -23,8 +23,8 @@ pub(crate) use callback::Callback;
 pub(crate) use dispatch::NotNow;
 pub(crate) use group::{ListenerKey, Target};
 pub(crate) use record::{EventRecord, Owner, SenderRecord};
-pub(crate) use senders::NewSender;
 pub use senders::SenderInfo;
+pub(crate) use senders::{Added, NewSender};
 
 use crate::pressure::Stalls;
 use group::Group;

@@ -9,6 +9,7 @@ use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
 use super::Hub;
 use super::dispatch::Nesting;
 use super::record::{Connection, EventRecord, Owner, SenderRecord};
+use crate::complaints::Complaints;
 use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
 use crate::outlet::{Item, Uplink};
@@ -23,6 +24,14 @@ pub(crate) struct NewSender {
     pub(crate) owner: Owner,
     pub(crate) carrier: &'static str,
     pub(crate) uplink: Option<Arc<dyn Uplink>>,
+}
+
+/// A sender that was added.
+#[derive(Debug)]
+pub(crate) struct Added {
+    pub(crate) sender: Arc<SenderRecord>,
+    /// Tells this connection from others of the same name.
+    pub(crate) generation: u64,
 }
 
 /// A sender could not be removed.
@@ -56,7 +65,7 @@ pub struct SenderInfo {
 
 impl Hub {
     /// Connects a sender; `#connect` has reached every listener's function or queue when it returns (P22).
-    pub(crate) fn add_sender(&self, new: NewSender) -> Result<Arc<SenderRecord>, AddSenderError> {
+    pub(crate) fn add_sender(&self, new: NewSender) -> Result<Added, AddSenderError> {
         let name = new.name.clone();
         if name.is_reserved() {
             return Err(NameError::Reserved { name: name.to_string() }.into());
@@ -86,8 +95,9 @@ impl Hub {
         connect.restart_numbers();
         disconnect.restart_numbers();
         registry.last_generation += 1;
+        let generation = registry.last_generation;
         let connection = Connection {
-            generation: registry.last_generation,
+            generation,
             owner: new.owner,
             carrier: new.carrier,
             declared: new.events,
@@ -96,12 +106,13 @@ impl Hub {
         };
         let presence = connection.presence(None);
         *lane = Some(connection);
-        let shown = self.show(&connect, &presence, new.owner);
+        let (shown, complaints) = self.show(&connect, &presence, new.owner);
         drop(lane);
         drop(registry);
+        complaints.report(&connect);
         call(&connect, shown);
         drop(nesting);
-        Ok(sender)
+        Ok(Added { sender, generation })
     }
 
     /// Disconnects a sender; `#disconnect` has reached every listener's function or queue when it returns (P23).
@@ -127,9 +138,10 @@ impl Hub {
         sender.gate.set_watch(None);
         sender.gate.wake_waiters();
         let disconnect = sender.event(sig_core::DISCONNECT);
-        let shown = disconnect.as_ref().and_then(|event| self.show(event, &presence, owner));
+        let shown = disconnect.as_ref().map(|event| self.show(event, &presence, owner));
         drop(lane);
-        if let Some(event) = &disconnect {
+        if let Some((event, (shown, complaints))) = disconnect.as_ref().zip(shown) {
+            complaints.report(event);
             let _nesting = Nesting::go_on();
             call(event, shown);
         }
@@ -139,13 +151,19 @@ impl Hub {
 
     /// Puts a presence event into the queues, under the sender's lane, so that it keeps its place among the events.
     /// Gives it back when the functions that listen are to be called on the spot: this program's own sender.
-    fn show(&self, event: &Arc<EventRecord>, presence: &crate::Presence, owner: Owner) -> Option<(u64, Payload)> {
+    fn show(
+        &self,
+        event: &Arc<EventRecord>,
+        presence: &crate::Presence,
+        owner: Owner,
+    ) -> (Option<(u64, Payload)>, Complaints) {
         let payload = Payload::json(presence).unwrap_or_default();
         let number = event.next_number();
         let item = Item::new(number, &payload).marked_presence(true);
         let from_link = owner != Owner::Local;
         self.put(event, &event.snapshot(), &item, from_link);
-        (!from_link).then_some((number, payload))
+        let complaints = item.into_complaints();
+        ((!from_link).then_some((number, payload)), complaints)
     }
 
     /// Whether the event's sender sends to another router and has no link to it.

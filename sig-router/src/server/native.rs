@@ -12,7 +12,7 @@ use super::credit::CreditLine;
 use super::forward::ClientForward;
 use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
-use crate::hub::{EventRecord, NewSender, Owner, Target};
+use crate::hub::{Added, EventRecord, NewSender, Owner, Target};
 use crate::listener::Registration;
 use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet};
@@ -59,8 +59,7 @@ impl Outlet for Subscriber {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         if let Err(error) = self.outbox.offer(event.alias, Some(event), item, gate) {
             self.outbox.count_lost();
-            tracing::warn!(client = ?self.outbox, sender = %event.sender.name, event = %event.name(), %error,
-                "an event could not be sent and is lost to this client");
+            item.complaints().add(&self.outbox, error);
         }
     }
 
@@ -147,12 +146,12 @@ impl Native {
         let published = self.published(event.header.alias)?;
         let content_type = content_type(event.ext)?;
         let item = Item::from_frame(event.header.number, whole, content_type, event.payload).with_ext(event.ext);
-        Self::publish(session, published, &item)
+        Self::publish(session, published, item)
     }
 
     pub(super) fn take_event(&mut self, session: &ClientSession, message: &EventMessage) -> Result<(), Fault> {
         let published = self.published(message.alias)?;
-        Self::publish(session, published, &Item::new(message.number, &message.payload))
+        Self::publish(session, published, Item::new(message.number, &message.payload))
     }
 
     fn published(&self, alias: u32) -> Result<&Published, Fault> {
@@ -160,15 +159,16 @@ impl Native {
         self.aliases.get(&alias).ok_or_else(unknown)
     }
 
-    fn publish(session: &ClientSession, published: &Published, item: &Item<'_>) -> Result<(), Fault> {
+    fn publish(session: &ClientSession, published: &Published, item: Item<'_>) -> Result<(), Fault> {
         if !published.credit.has_credit() {
             let sender = &published.event.sender.name;
             return Err(Fault::Other(format!("sender {sender} sent beyond its credit")));
         }
+        let credit = item.credit();
         session
             .hub()
             .arrive(&published.event, Owner::Client(session.id()), item);
-        published.credit.consumed(item.credit());
+        published.credit.consumed(credit);
         Ok(())
     }
 
@@ -249,7 +249,10 @@ impl Native {
             carrier: session.carrier_name(),
             uplink: None,
         };
-        let record = session
+        let Added {
+            sender: record,
+            generation,
+        } = session
             .hub()
             .add_sender(new)
             .map_err(|error| rpc::refused_sender(&error))?;
@@ -257,7 +260,7 @@ impl Native {
         let credit_hook: Arc<dyn crate::pressure::GateWatch> = credit.clone();
         record.gate.set_watch(Some(Arc::downgrade(&credit_hook)));
         let mut reply = AddSenderReply {
-            generation: 0,
+            generation,
             aliases: std::collections::BTreeMap::new(),
             credit: credit.granted(),
         };
@@ -274,16 +277,11 @@ impl Native {
                 },
             );
         }
-        reply.generation = record
-            .lane
-            .lock()
-            .as_ref()
-            .map_or(0, |connection| connection.generation);
         let aliases = reply.aliases.values().copied().collect();
         self.senders.insert(
             name,
             OwnSender {
-                generation: reply.generation,
+                generation,
                 aliases,
                 credit,
             },

@@ -16,7 +16,7 @@ use sig_core::{
 use super::client::{ClientSession, Fault, Waiting};
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
-use crate::hub::{EventRecord, NewSender, Owner, Target};
+use crate::hub::{Added, EventRecord, NewSender, Owner, Target};
 use crate::listener::Registration;
 use crate::outbox::{Outbox, PacedEvent};
 use crate::outlet::{Item, Outlet, Receipt};
@@ -183,8 +183,7 @@ impl Outlet for PysigListener {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         if let Err(error) = self.send(event, item, gate) {
             self.outbox.count_lost();
-            tracing::warn!(client = ?self.outbox, sender = %event.sender.name, event = %event.name(), %error,
-                "an event could not be sent and is lost to this pysig client");
+            item.complaints().add(self, error);
         }
     }
 
@@ -306,12 +305,7 @@ impl Pysig {
             carrier: session.carrier_name(),
             uplink: None,
         };
-        let record = session.hub().add_sender(new).map_err(fail)?;
-        let generation = record
-            .lane
-            .lock()
-            .as_ref()
-            .map_or(0, |connection| connection.generation);
+        let Added { generation, .. } = session.hub().add_sender(new).map_err(fail)?;
         self.senders.insert(name, generation);
         rpc::done(&())
     }
