@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod hub;
 mod listener;
+mod nesting;
 mod outbox;
 mod outlet;
 mod peer;

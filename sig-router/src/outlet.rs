@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sig_core::{ContentType, Payload};
+use sig_wire::{Extension, Tlvs};
 use tokio_util::sync::DropGuard;
 
 use crate::complaints::Complaints;
@@ -23,6 +24,8 @@ pub(crate) struct Item<'a> {
     pub(crate) number: u64,
     /// Its extensions, but for the content type.
     pub(crate) ext: &'a [u8],
+    /// How many events were lost right before it on its way here, as its extensions say.
+    pub(crate) lagged: u64,
     /// Presence is never lost to a policy.
     pub(crate) presence: bool,
     content_type: ContentType,
@@ -41,6 +44,7 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
+            lagged: 0,
             presence: false,
             content_type: payload.content_type(),
             bytes: payload.bytes(),
@@ -56,6 +60,7 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
+            lagged: 0,
             presence: false,
             content_type,
             bytes,
@@ -71,6 +76,7 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
+            lagged: 0,
             presence: false,
             content_type,
             bytes,
@@ -83,7 +89,17 @@ impl<'a> Item<'a> {
 
     /// The event with these extensions.
     pub(crate) fn with_ext(self, ext: &'a [u8]) -> Self {
-        Self { ext, ..self }
+        let lagged = Tlvs::new(ext)
+            .map_while(|tlv| tlv.and_then(|tlv| tlv.known()).ok())
+            .find_map(|known| match known {
+                Extension::Lagged(lagged) => Some(lagged),
+                _ => None,
+            });
+        Self {
+            ext,
+            lagged: lagged.unwrap_or(0),
+            ..self
+        }
     }
 
     /// The event, whose delivery somebody waits for.

@@ -123,8 +123,13 @@ impl Pressure {
     /// Whether the queue takes an event; one that it does not take counts as lost. Presence is taken while it lags too.
     pub(crate) fn accepts(&mut self, presence: bool) -> bool {
         let accepts = self.has_room() && (presence || !self.lagging);
-        self.lagged += u64::from(!accepts);
+        self.lost_before(u64::from(!accepts));
         accepts
+    }
+
+    /// So many events were lost on the way to the queue.
+    pub(crate) fn lost_before(&mut self, count: u64) {
+        self.lagged = self.lagged.saturating_add(count);
     }
 
     fn has_room(&self) -> bool {

@@ -148,7 +148,11 @@ impl Outlet for ListenerQueue {
 
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         let mut state = self.state.lock();
-        if state.closed || !state.pressure.accepts(item.presence) {
+        if state.closed {
+            return;
+        }
+        state.pressure.lost_before(item.lagged);
+        if !state.pressure.accepts(item.presence) {
             return;
         }
         let lagged = state.pressure.take_lagged();

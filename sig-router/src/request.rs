@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use sig_core::{CodecError, RawJson, SenderName, async_trait};
 
 use crate::error::RequestError;
+use crate::nesting::nested;
 
 /// How long a request may take unless it says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,17 +28,26 @@ pub struct Request {
     sender: SenderName,
     method: String,
     params: RawJson,
+    timeout: Duration,
     deadline: Instant,
 }
 
 impl Request {
-    pub(crate) fn new(sender: SenderName, method: String, params: RawJson, deadline: Instant) -> Self {
+    pub(crate) fn new(sender: SenderName, method: String, params: RawJson, timeout: Duration) -> Self {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + FOREVER);
         Self {
             sender,
             method,
             params,
+            timeout,
             deadline,
         }
+    }
+
+    /// How long the asker waits in all.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The sender that was asked.
@@ -185,7 +195,9 @@ impl Handler {
                 Self::Remote(handler) => handler.forward(request).await,
             }
         };
-        AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
+        let answer = AssertUnwindSafe(nested(answer)).catch_unwind().await;
+        let answer = answer.map(|answer| answer.unwrap_or_else(|limit| Err(too_deep(limit))));
+        answer.unwrap_or_else(|panic| {
             let text = panic_text(&*panic);
             tracing::error!(handler = place, panic = text, "a request handler panicked");
             Err(RequestError::HandlerFailed {
@@ -204,6 +216,13 @@ impl fmt::Debug for Handler {
             Self::Remote(_) => "Remote",
         })
     }
+}
+
+/// Handlers ask each other in a circle, without ever waiting.
+fn too_deep(limit: u32) -> RequestError {
+    RequestError::Refused(format!(
+        "requests are nested {limit} deep; handlers ask each other in a circle"
+    ))
 }
 
 /// What a panic said.
@@ -259,9 +278,7 @@ impl Requests {
         params: RawJson,
         timeout: Duration,
     ) -> Result<RawJson, RequestError> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + FOREVER);
-        self.answer(Request::new(sender, method, params, deadline)).await
+        self.answer(Request::new(sender, method, params, timeout)).await
     }
 
     /// Answers a request: its own handler first, then the default one (P34).

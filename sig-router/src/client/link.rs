@@ -173,8 +173,9 @@ impl Link {
         self.notify(methods::HELLO, &hello);
     }
 
-    /// Says goodbye behind what waits to be sent, and waits until the link is down.
+    /// Lets the router's requests end, says goodbye behind what waits to be sent, and waits until the link is down.
     pub(super) async fn say_goodbye(&self) {
+        self.peer.idle().await;
         self.peer.end(Disconnect::closed());
         if !self.is_pysig() {
             let params = RawJson::new(&Goodbye::default()).unwrap_or_default();

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use futures::Stream;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, Stream};
 use sig_core::Topic;
 use tokio::sync::watch;
 
@@ -297,18 +298,15 @@ impl ClientRouter {
         &self,
         topic: T,
         function: impl Fn(&Event<'_>) + Send + Sync + 'static,
-    ) -> impl Future<Output = Result<RemoteListener, ListenError>> + Send
+    ) -> BoxFuture<'static, Result<RemoteListener, ListenError>>
     where
         T: TryInto<Topic>,
         ListenError: From<T::Error>,
     {
         // Not an async fn: the caller's place is where the listener is added, not where its future is polled.
         let topic = topic.try_into().map_err(ListenError::from);
-        listen(
-            Arc::clone(self.shared()),
-            topic,
-            Callback::new(Box::new(function), Location::caller()),
-        )
+        let callback = Callback::new(Box::new(function), Location::caller());
+        listen(Arc::clone(self.shared()), topic, callback).boxed()
     }
 
     /// The events of a topic of remote senders as a stream.

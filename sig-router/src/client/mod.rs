@@ -173,7 +173,7 @@ impl ClientRouter {
         })
     }
 
-    /// Ends the link in good order: removes the senders, gives what waits up to `grace` to go out, ends all streams.
+    /// Ends the link in good order: lets running requests end, removes the senders, gives what waits up to `grace` to go out, ends all streams.
     /// Returns how many tasks had to be cut off.
     ///
     /// # Cancel safety

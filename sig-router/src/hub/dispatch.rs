@@ -1,6 +1,5 @@
 //! From a trigger to everyone who listens.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use sig_core::{CodecError, Payload, Topic, Value};
@@ -10,40 +9,8 @@ use super::record::{EventRecord, Owner};
 use super::snapshot::Snapshot;
 use crate::error::TriggerError;
 use crate::event::Event;
+use crate::nesting::Nesting;
 use crate::outlet::{Item, Receipt};
-
-/// How deep listeners may trigger each other on the spot.
-pub(crate) const MAX_NESTING: u32 = 128;
-
-thread_local! {
-    /// How deep this thread is in triggers that call listeners on the spot.
-    static NESTING: Cell<u32> = const { Cell::new(0) };
-}
-
-/// Counts the nesting of triggers on this thread. Senders that come and go trigger too.
-pub(super) struct Nesting;
-
-impl Nesting {
-    /// One level deeper, or the limit that forbids it.
-    pub(super) fn enter() -> Result<Self, u32> {
-        if NESTING.get() >= MAX_NESTING {
-            return Err(MAX_NESTING);
-        }
-        Ok(Self::go_on())
-    }
-
-    /// One level deeper, for what cannot be refused.
-    pub(super) fn go_on() -> Self {
-        NESTING.set(NESTING.get() + 1);
-        Self
-    }
-}
-
-impl Drop for Nesting {
-    fn drop(&mut self) {
-        NESTING.set(NESTING.get() - 1);
-    }
-}
 
 /// Why a trigger did not go through at once.
 #[derive(Debug)]

@@ -7,11 +7,11 @@ use std::time::Duration;
 use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
 
 use super::Hub;
-use super::dispatch::Nesting;
 use super::record::{Connection, EventRecord, Owner, SenderRecord};
 use crate::complaints::Complaints;
 use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
+use crate::nesting::Nesting;
 use crate::outlet::{Item, Uplink};
 use crate::request::Requests;
 

@@ -68,6 +68,8 @@ struct State {
     paced_events: HashMap<u64, usize>,
     /// Events that the peer did not get, all in all.
     lost: u64,
+    /// How many of them since the last one of the same alias that it got: said with the next.
+    missed: HashMap<u32, u64>,
     /// Aliases that the peer was told.
     announced: HashSet<u32>,
     max_frame: usize,
@@ -122,6 +124,7 @@ impl Outbox {
             bulk_bytes: 0,
             paced_events: HashMap::new(),
             lost: 0,
+            missed: HashMap::new(),
             announced: HashSet::new(),
             max_frame: peer.max_frame,
             greeting: peer.pacing.is_none(),
@@ -228,10 +231,9 @@ impl Outbox {
         drop(state);
         self.wake.notify_one();
         if overflow {
-            let why = "the peer asks and does not read the answers";
             self.carrier
-                .close_client(self.id, &Disconnect::new(Reason::Kicked, why));
-            return Err(CarrierError::Other(why.to_owned()));
+                .close_client(self.id, &Disconnect::new(Reason::Kicked, UNREAD));
+            return Err(CarrierError::Other(UNREAD.to_owned()));
         }
         Ok(())
     }
@@ -247,7 +249,11 @@ impl Outbox {
     ) -> Result<bool, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        if state.closed || !state.accepts(item.presence) {
+        if state.closed {
+            return Ok(false);
+        }
+        if !state.accepts(item.presence) {
+            state.miss(alias, item);
             return Ok(false);
         }
         let Lanes::Free { bulk, .. } = &mut state.lanes else {
@@ -265,8 +271,17 @@ impl Outbox {
                 state.announced.insert(alias);
             }
         }
-        let lagged = state.pressure.take_lagged();
-        let bytes = pack::event(bulk, &*self.carrier, &self.peer, alias, item, lagged, state.max_frame)?;
+        let missed = state.missed.get(&alias).copied().unwrap_or(0);
+        let packed = pack::event(bulk, &*self.carrier, &self.peer, alias, item, missed, state.max_frame);
+        let bytes = match packed {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                state.lost += 1;
+                state.miss(alias, item);
+                return Err(error);
+            }
+        };
+        state.missed.remove(&alias);
         let was_empty = state.bulk_count == 0;
         state.bulk_count += 1;
         state.bulk_bytes += bytes;
@@ -390,6 +405,12 @@ impl Outbox {
 }
 
 impl State {
+    /// An event of this alias is lost, and with it the news of those that were lost before it.
+    fn miss(&mut self, alias: u32, item: &Item<'_>) {
+        let missed = self.missed.entry(alias).or_default();
+        *missed = missed.saturating_add(item.lagged).saturating_add(1);
+    }
+
     /// Whether there is room for an event; if not, it is counted.
     fn accepts(&mut self, presence: bool) -> bool {
         let accepts = self.pressure.accepts(presence);

@@ -4,7 +4,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use sig_core::{
     Batch, Call, Carrier, Codec as _, CodecError, ContentType, Encoding, EventMessage, Json, Message, PeerInfo, RawJson,
 };
-use sig_wire::{EventHeader, Extension, Flags, Kind, TlvWriter};
+use sig_wire::{EventHeader, Extension, Flags, Kind, TlvWriter, Tlvs};
 
 use crate::hub::EventRecord;
 use crate::outlet::Item;
@@ -166,7 +166,15 @@ pub(super) fn event(
 /// The extensions of an event and, behind them, those that this router adds.
 fn extensions(item: &Item<'_>, lagged: u64) -> Result<Vec<u8>, CodecError> {
     let bad = |error| CodecError::Frame(format!("extensions: {error}"));
-    let mut ext = item.ext.to_vec();
+    let mut ext = Vec::with_capacity(item.ext.len() + OWN_EXT);
+    for tlv in Tlvs::new(item.ext) {
+        let tlv = tlv.map_err(bad)?;
+        // What was lost before is in the sum below.
+        if lagged == 0 || !matches!(tlv.known(), Ok(Extension::Lagged(_))) {
+            ext.extend_from_slice(&[tlv.kind, u8::try_from(tlv.value.len()).unwrap_or(u8::MAX)]);
+            ext.extend_from_slice(tlv.value);
+        }
+    }
     let mut buffer = [0; OWN_EXT];
     let mut own = TlvWriter::new(&mut buffer);
     // An event that came as a frame brought its content type along.
@@ -174,7 +182,7 @@ fn extensions(item: &Item<'_>, lagged: u64) -> Result<Vec<u8>, CodecError> {
         own.push(&Extension::ContentType(item.content_type())).map_err(bad)?;
     }
     if lagged > 0 {
-        own.push(&Extension::Lagged(lagged)).map_err(bad)?;
+        own.push(&Extension::Lagged(lagged.saturating_add(item.lagged))).map_err(bad)?;
     }
     ext.extend_from_slice(own.finish());
     Ok(ext)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sig_core::{MessageId, Outcome, RawJson, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Peer;
+use super::{MAX_RUNNING, Peer};
 use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::pressure::Gate;
@@ -111,6 +111,12 @@ impl Peer {
                 answer.map_or_else(|error| Outcome::Failed(error.to_failure()), Outcome::Done),
             );
         });
+    }
+
+    /// Waits until nothing runs for this peer any more; what it asks for meanwhile is answered with `busy`.
+    pub(crate) async fn idle(&self) {
+        // The semaphore is never closed.
+        let _ = self.running.acquire_many(MAX_RUNNING).await;
     }
 
     /// Cancels a request of the peer.

@@ -20,7 +20,7 @@ use crate::outbox::Outbox;
 use crate::session::{Heartbeat, Pulse};
 
 /// Most requests of one peer that may run at a time; more are answered with `busy`.
-const MAX_RUNNING: usize = 256;
+const MAX_RUNNING: u32 = 256;
 
 /// How often what depends on time is looked after: a quarter of the shortest heartbeat that is usual.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -62,7 +62,7 @@ impl Peer {
             max_frame: AtomicUsize::new(max_frame),
             is_open: AtomicBool::new(!says_hello),
             heartbeat: Mutex::new(Heartbeat::new(None, Instant::now())),
-            running: Arc::new(Semaphore::new(MAX_RUNNING)),
+            running: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
             cancels: Mutex::default(),
         })
     }

@@ -92,7 +92,7 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
         // The first "retry" of a back-off is immediate, which is the first start.
         backoff.next(0.0);
         while !tasks.is_stopped() {
-            state.send_replace(CarrierState::Running);
+            state.send_if_modified(|state| std::mem::replace(state, CarrierState::Running) != CarrierState::Running);
             let began = Instant::now();
             let error = run_once(&shared, &carrier, &tasks).await;
             if tasks.is_stopped() {

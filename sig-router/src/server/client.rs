@@ -154,8 +154,9 @@ impl ClientSession {
         }
     }
 
-    /// Says goodbye behind what waits for the client, and waits until it is gone.
+    /// Lets the client's requests end, says goodbye behind what waits for it, and waits until it is gone.
     pub(super) async fn say_goodbye(&self, text: &str) {
+        self.peer.idle().await;
         self.peer.end(Disconnect::new(Reason::Closed, text));
         if self.outbox().peer().pacing.is_none() {
             let params = RawJson::new(&serde_json::json!({ "text": text })).unwrap_or_default();
@@ -295,8 +296,15 @@ impl Receiver for ClientSession {
         if let Some(shared) = self.shared.upgrade() {
             shared.clients.remove(&self.id());
         }
+        let mut current = self.phase.lock();
+        let why = match &*current {
+            // One of ours says goodbye before it closes its link; one that was killed does not.
+            Phase::Native(_) if why == Disconnect::closed() => Disconnect::link_lost("it left without a goodbye"),
+            _ => why,
+        };
         let why = self.peer.retire(why);
-        let phase = std::mem::replace(&mut *self.phase.lock(), Phase::Gone);
+        let phase = std::mem::replace(&mut *current, Phase::Gone);
+        drop(current);
         tracing::debug!(client = %self.id(), %why, "client disconnected");
         self.leave(phase, why.reason);
         // Whoever waits for a reply learns that none will come.

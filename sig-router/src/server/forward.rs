@@ -82,7 +82,7 @@ impl Forward for ClientForward {
                 &failure,
                 sender.as_str(),
                 request.method(),
-                left,
+                request.timeout(),
             )),
             Outcome::UnknownMethod | Outcome::NoMethod => Err(RequestError::NoSuchMethod {
                 sender: sender.to_string(),

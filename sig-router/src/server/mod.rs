@@ -34,6 +34,9 @@ use crate::sender::SenderBuilder;
 /// How long [`ServerRouter::close`] gives the clients by default to take what waits for them.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
+/// As many as every JSON library reads without loss.
+const EPOCHS: u64 = 1 << 53;
+
 /// What all parts of one server share.
 pub(crate) struct Shared {
     hub: Arc<Hub>,
@@ -116,7 +119,7 @@ impl ServerBuilder {
             clients: DashMap::new(),
             max_clients: self.max_clients,
             router_id: format!("{:032x}", fastrand::u128(..)),
-            epoch: fastrand::u64(..),
+            epoch: fastrand::u64(..EPOCHS),
             closing: AtomicBool::new(false),
         });
         shared.tasks.spawn(
@@ -248,8 +251,8 @@ impl ServerRouter {
         })
     }
 
-    /// Ends the router: takes no more clients, says goodbye to those it has, gives what waits for them up to `grace` to
-    /// go out, stops the carriers and ends all streams. Returns how many tasks had to be cut off.
+    /// Ends the router: takes no more clients, lets their requests end, says goodbye and gives what waits for them up to
+    /// `grace` to go out, stops the carriers and ends all streams. Returns how many tasks had to be cut off.
     ///
     /// # Cancel safety
     ///
