@@ -276,7 +276,6 @@ impl Outbox {
         let bytes = match packed {
             Ok(bytes) => bytes,
             Err(error) => {
-                state.lost += 1;
                 state.miss(alias, item);
                 return Err(error);
             }

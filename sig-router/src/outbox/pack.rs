@@ -182,7 +182,8 @@ fn extensions(item: &Item<'_>, lagged: u64) -> Result<Vec<u8>, CodecError> {
         own.push(&Extension::ContentType(item.content_type())).map_err(bad)?;
     }
     if lagged > 0 {
-        own.push(&Extension::Lagged(lagged.saturating_add(item.lagged))).map_err(bad)?;
+        own.push(&Extension::Lagged(lagged.saturating_add(item.lagged)))
+            .map_err(bad)?;
     }
     ext.extend_from_slice(own.finish());
     Ok(ext)

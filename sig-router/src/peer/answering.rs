@@ -14,6 +14,9 @@ use crate::request::Requests;
 use crate::router::within;
 use crate::session::params::RequestParams;
 
+/// How long a goodbye waits for requests that still run.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
+
 impl Peer {
     /// Answers a call, if it wants an answer.
     pub(crate) fn reply(&self, id: Option<MessageId>, outcome: Outcome) {
@@ -113,10 +116,11 @@ impl Peer {
         });
     }
 
-    /// Waits until nothing runs for this peer any more; what it asks for meanwhile is answered with `busy`.
+    /// Waits until nothing runs for this peer any more, but not for long; what it asks for meanwhile is answered with
+    /// `busy`.
     pub(crate) async fn idle(&self) {
-        // The semaphore is never closed.
-        let _ = self.running.acquire_many(MAX_RUNNING).await;
+        // The semaphore is never closed; what still runs is cut off with the link.
+        let _ = tokio::time::timeout(LAST_REQUESTS, self.running.acquire_many(MAX_RUNNING)).await;
     }
 
     /// Cancels a request of the peer.
