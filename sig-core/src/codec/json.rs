@@ -148,6 +148,10 @@ impl Codec for Json {
     }
 
     fn unpack(&self, frame: Bytes) -> Result<Message, CodecError> {
+        // serde reads a list as an object whose fields come in order: not here.
+        if frame.trim_ascii_start().first() == Some(&b'[') {
+            return Err(CodecError::Shape("a message is a JSON object, not a list".to_owned()));
+        }
         let incoming: Incoming<'_> = serde_json::from_slice(&frame)?;
         if let Some(status) = incoming.status {
             return reply(incoming, status).map(Message::Reply);

@@ -94,7 +94,9 @@ fn p41_a_message_with_status_and_method_is_a_reply_and_arrays_are_errors() {
         unpack(r#"{"id":1,"status":null,"method":"m"}"#),
         Message::Call(_)
     ));
-    assert!(Json.unpack(Bytes::from_static(b"[1,2]")).is_err());
+    for list in [&b"[1,2]"[..], br#"[1,"get_version"]"#, br#" [[[1]]]"#] {
+        assert!(Json.unpack(Bytes::from_static(list)).is_err(), "{list:?}");
+    }
 }
 
 #[test]
