@@ -13,7 +13,7 @@ use sig_router::{ClientRouter, Request, ServerRouter};
 use sig_tests::pysig::Pysig;
 use sig_tests::rig::holds;
 
-use crate::support::{Serving, WAIT, next};
+use crate::support::{Serving, WAIT, free_port, next};
 
 /// JSON with a letter in front.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ async fn p43_p44_a_carriers_hooks_see_clients_and_messages_in_order() {
 
 #[tokio::test]
 async fn p71_a_port_that_is_taken_is_an_error_and_one_that_was_closed_is_free_at_once() {
-    let server = Serving::start();
+    let server = Serving::at(free_port());
     let taken = format!("127.0.0.1:{}", server.port);
     let error = sig_carrier_tcp::listen(&taken).unwrap_err();
     assert!(

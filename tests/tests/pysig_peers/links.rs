@@ -1,11 +1,9 @@
 //! pysig clients come, go and come again.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 use sig_tests::pysig::{Peer, Pysig};
 
-use crate::support::{Events as _, Serving, disconnect, next, next_call, next_heard, trigger};
+use crate::support::{Events as _, Serving, disconnect, free_port, next, next_call, next_heard, trigger};
 
 /// What an application of pysig's does at every connection, since the client router forgot it.
 fn script() -> Value {
@@ -27,16 +25,10 @@ async fn link_lost(client: &Peer) {
         .await;
 }
 
-/// A port at which nobody listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
-}
-
 #[tokio::test]
 async fn p69_p73_a_pysig_client_reconnects_to_a_restarted_server_and_registers_again() {
     for pysig in Pysig::all() {
-        let mut server = Serving::start();
+        let mut server = Serving::at(free_port());
         let client = pysig.spawn().await;
         let connect = json!({ "port": server.port, "one_reconnect": true, "on_connected": script() });
         assert_eq!(client.ok("connect", connect).await, true);

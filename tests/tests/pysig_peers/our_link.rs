@@ -8,7 +8,7 @@ use sig_router::{LinkState, Request, RequestError};
 use sig_tests::pysig::Pysig;
 
 use crate::our_client::{connected, serving, start, trigger};
-use crate::support::{Events as _, WAIT, dial, next, next_heard, soon};
+use crate::support::{Events as _, WAIT, dial, free_port, next, next_heard, soon};
 
 #[tokio::test]
 async fn p67_p70_without_a_link_requests_fail_with_a_reason() {
@@ -37,7 +37,9 @@ async fn p67_p70_without_a_link_requests_fail_with_a_reason() {
 async fn p69_everything_is_registered_again_after_a_pysig_server_restarts() {
     for pysig in Pysig::all() {
         for dialect in [Dialect::Pysig, Dialect::Auto] {
-            let (server, port) = serving(&pysig).await;
+            let port = free_port();
+            let server = pysig.spawn().await;
+            start(&server, port).await;
             let client = dial(port, dialect);
             let mut heard = client.listen_remote("s/e").await.unwrap();
             let echo = |request: Request| Ok(request.raw_params().clone());
@@ -84,11 +86,7 @@ async fn p69_everything_is_registered_again_after_a_pysig_server_restarts() {
 #[tokio::test]
 async fn p72_a_client_of_ours_may_start_before_the_pysig_server() {
     for pysig in Pysig::all() {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = free_port();
         let client = dial(port, Dialect::Auto);
         let listening = client.listen_remote("s/e");
         let serving = async {

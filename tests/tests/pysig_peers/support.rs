@@ -2,14 +2,16 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::{Value, json};
 use sig_core::Dialect;
 use sig_router::{ClientRouter, Event, EventStream, RemoteEventStream, ServerRouter};
 use sig_tests::pysig::{Peer, Pysig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 pub(crate) use sig_tests::rig::{WAIT, soon};
 
@@ -56,6 +58,19 @@ impl Serving {
 
     pub(crate) async fn close(self) {
         assert_eq!(self.router.close(WAIT).await, 0, "tasks had to be cut off");
+    }
+}
+
+/// A port at which nobody listens, and that the system gives to nobody by itself: a server may come back to it.
+pub(crate) fn free_port() -> u16 {
+    // By the process, so that test programs that run at the same time do not meet.
+    let first = 10_000 + (std::process::id() % 200) as u16 * 100;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
@@ -203,7 +218,7 @@ impl Raw {
     }
 
     /// The next connection of a listener.
-    pub(crate) async fn accept(listener: &TcpListener) -> Self {
+    pub(crate) async fn accept(listener: &tokio::net::TcpListener) -> Self {
         let (stream, _) = soon("a connection", listener.accept()).await.expect("a connection");
         Self::new(stream)
     }
