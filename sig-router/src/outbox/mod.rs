@@ -297,17 +297,24 @@ impl Outbox {
         if state.closed || !state.accepts(presence) {
             return Ok(false);
         }
-        let Lanes::Paced(pacer) = &mut state.lanes else {
-            return Ok(false);
-        };
         let PacedEvent {
             id,
             document,
             retry_until,
         } = event;
         let bytes = document.len();
-        pacer.call(id, document, retry_until)?;
-        state.paced_events.insert(id, bytes);
+        match &mut state.lanes {
+            Lanes::Paced(pacer) => {
+                pacer.call(id, document, retry_until)?;
+                state.paced_events.insert(id, bytes);
+            }
+            // A medium that keeps messages apart needs no pacing.
+            Lanes::Free { bulk, .. } => {
+                bulk.push_frame(document);
+                state.bulk_count += 1;
+                state.bulk_bytes += bytes;
+            }
+        }
         let turned_full = state.pressure.put(bytes, gate);
         drop(guard);
         self.put_in(turned_full, true);
@@ -355,6 +362,7 @@ impl Outbox {
         let Lanes::Paced(pacer) = &mut state.lanes else {
             return false;
         };
+        pacer.measure(id, now);
         if ready {
             pacer.answered(id);
         }

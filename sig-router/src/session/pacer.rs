@@ -15,6 +15,7 @@
 //!   from the peer proves that the reply was read if the peer calls from one thread, as nearly all do, since that
 //!   thread waited for it (unless it was kept waiting for 10 seconds); from another thread it proves nothing. So the
 //!   pause is [`UNPROVEN`] gaps, and one gap once the peer calls again.
+//!   A busy machine reads late: the pauses grow with the time that the peer took to answer lately.
 //! - **A call may never be answered**: pysig stays silent when it cannot write a response as JSON. After 10 seconds (P46)
 //!   the call is given up, but its handler may as well still run, with everything after it unread. So the next document
 //!   is a **probe**, `get_version`, which is answered without user code on both ends; it is repeated every 10 seconds,
@@ -46,6 +47,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How many gaps to wait after a reply if the peer does not call again.
 const UNPROVEN: u32 = 5;
+
+/// The slowest peer whose slowness is allowed for in the pause after a reply.
+const SLOWEST: Duration = Duration::from_secs(1);
 
 /// How many replies in a row may overtake a waiting call.
 const BURST: usize = 8;
@@ -123,6 +127,8 @@ pub(crate) struct Pacer {
     burst: usize,
     /// Calls of the peer that no reply was sent to.
     owed: usize,
+    /// How long the peer took to answer lately: on a busy machine it takes as long to read a reply.
+    slow: Duration,
     /// When the last call came, if none was owed then: `None` where calls overlap, so that replies may be to any.
     called_alone: Option<Instant>,
     next_probe: u64,
@@ -139,6 +145,7 @@ impl Pacer {
             wire: Wire::Free,
             burst: 0,
             owed: 0,
+            slow: Duration::ZERO,
             called_alone: None,
             next_probe: FIRST_PROBE,
         }
@@ -181,6 +188,17 @@ impl Pacer {
         }
         self.called_alone = (self.owed == 0).then_some(now);
         self.owed = self.owed.saturating_add(1);
+    }
+
+    /// Measures how long the peer took, if this is the call that it was sent last. To be called before
+    /// [`answered`](Self::answered).
+    pub(crate) fn measure(&mut self, id: u64, now: Instant) {
+        if let Wire::Call { call, until, .. } = &self.wire {
+            if call.id == id {
+                let took = (now + PATIENCE).saturating_duration_since(*until).min(SLOWEST);
+                self.slow = took.max(self.slow * 3 / 4);
+            }
+        }
     }
 
     /// The peer answered the call with this id. To be called for **every** reply from the peer, also where its call is
@@ -327,10 +345,14 @@ impl Pacer {
 
     /// The pause after a reply that goes out now.
     fn gap(&mut self, now: Instant) -> Wire {
-        let until = now + self.pacing.gap * UNPROVEN;
+        let until = now + (self.pacing.gap * UNPROVEN).max(2 * self.slow);
         let waits_for_it = |called| now.saturating_duration_since(called) < PATIENCE / 2;
         let provable = self.called_alone.take().is_some_and(waits_for_it);
-        let short = if provable { now + self.pacing.gap } else { until };
+        let short = if provable {
+            now + self.pacing.gap.max(self.slow)
+        } else {
+            until
+        };
         Wire::Gap { until, short }
     }
 

@@ -224,3 +224,25 @@ fn what_the_peer_cannot_receive_is_refused() {
     assert_eq!(pacer.reply(vec![b' '; 64].into()), Ok(()));
     assert_eq!((pacer.len(), pacer.byte_len()), (1, 64));
 }
+
+#[test]
+fn the_pause_after_a_reply_grows_with_a_peer_that_takes_its_time() {
+    let (start, gap) = (Instant::now(), Duration::from_millis(10));
+    let mut pacer = Pacer::new(Pacing { gap, max_message: 4096 });
+    let mut pause_after_a_reply = |took: Duration| {
+        pacer.call(1, Bytes::from_static(b"call"), None).unwrap();
+        assert!(matches!(pacer.next(start), Next::Send(_)));
+        pacer.measure(1, start + took);
+        pacer.answered(1);
+        pacer.reply(Bytes::from_static(b"reply")).unwrap();
+        pacer.reply(Bytes::from_static(b"another")).unwrap();
+        assert!(matches!(pacer.next(start), Next::Send(_)));
+        let Next::Wait(until) = pacer.next(start) else { panic!("no pause") };
+        assert!(matches!(pacer.next(until), Next::Send(_)));
+        pacer.next(until + Duration::from_secs(3));
+        until - start
+    };
+    assert_eq!(pause_after_a_reply(Duration::from_millis(1)), gap * UNPROVEN);
+    assert_eq!(pause_after_a_reply(Duration::from_millis(200)), Duration::from_millis(400));
+    assert_eq!(pause_after_a_reply(Duration::from_secs(60)), 2 * SLOWEST);
+}
