@@ -6,10 +6,12 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sig_core::Carrier;
+use sig_core::{Carrier, StreamCarrier};
 use sig_router::{CarrierHandle, ClientRouter, LinkState, Reconnect, ServerRouter};
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+use crate::media::Beating;
 
 /// How long anything may take that has to happen; far more than it needs.
 pub const WAIT: Duration = Duration::from_secs(20);
@@ -109,6 +111,35 @@ impl TcpServer {
     pub fn client(&self) -> ClientRouter {
         client_of(&self.address)
     }
+}
+
+/// A server with one TCP carrier whose heartbeat has this period.
+///
+/// # Panics
+///
+/// When no port is free.
+#[must_use]
+pub fn beating_server(period: Duration) -> TcpServer {
+    let router = ServerRouter::new().expect("a runtime");
+    let inner = sig_carrier_tcp::Listener::bind("127.0.0.1:0").expect("a free port");
+    let address = inner.local_addr().to_string();
+    let carrier = router.attach(Arc::new(StreamCarrier::new(Beating { inner, period })));
+    TcpServer {
+        router,
+        carrier,
+        address,
+    }
+}
+
+/// A client of the TCP server at this address, with this heartbeat.
+///
+/// # Panics
+///
+/// When the address is none.
+#[must_use]
+pub fn beating_client(address: &str, period: Duration) -> ClientRouter {
+    let inner = sig_carrier_tcp::Dialer::new(address).expect("an address");
+    client_over(StreamCarrier::new(Beating { inner, period }))
 }
 
 /// A client of the TCP server at this address, which need not be there yet. It tries often.

@@ -35,26 +35,14 @@ fn always() -> Vec<Attack> {
         (
             "invalid UTF-8",
             frame(Kind::Control, Flags::NONE, b"{\"method\":\"\xff\xfe\"}"),
-            "not a valid message",
+            "JSON",
         ),
-        ("not JSON", text("hello"), "not a valid message"),
-        (
-            "half of a JSON object",
-            text(r#"{"method":"get_version","#),
-            "not a valid message",
-        ),
-        ("a JSON array", text("[1,2,3]"), "not a valid message"),
-        ("nothing", text(""), "not a valid message"),
-        (
-            "a method that is a number",
-            text(r#"{"method":1}"#),
-            "not a valid message",
-        ),
-        (
-            "a packed frame of garbage",
-            raw_frame(0x05, 0, b"\x00\x01\x02"),
-            "not a valid message",
-        ),
+        ("not JSON", text("hello"), "JSON"),
+        ("half of a JSON object", text(r#"{"method":"get_version","#), "JSON"),
+        ("a JSON array", text("[1,2,3]"), "JSON"),
+        ("nothing", text(""), "JSON"),
+        ("a method that is a number", text(r#"{"method":1}"#), "JSON"),
+        ("a packed frame of garbage", raw_frame(0x05, 0, b"\x00\x01\x02"), "JSON"),
     ]
 }
 
@@ -86,7 +74,7 @@ async fn w10_what_breaks_the_rules_before_the_hello() {
             frame(Kind::Control, Flags::NONE, &large),
             "over the limit",
         ),
-        ("deep JSON", text(&deep()), "not a valid message"),
+        ("deep JSON", text(&deep()), "JSON"),
     ]);
     for attack in attacks {
         let raw = Raw::preface(neighbour.address()).await;

@@ -1,0 +1,12 @@
+//! Links that are cut, black-holed and refused: clients heal by themselves, or say why not (promises 3 and 5, W6).
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a broken assumption of a test is a panic with a line number"
+)]
+
+mod cuts;
+mod names;
+mod offline;
+mod refusals;
+mod silence;
