@@ -103,8 +103,16 @@ async fn promise_7_handlers_that_ask_each_other_in_a_circle_end_in_an_error() {
             async move { Ok(router.request(other, "ask", &()).await?) }
         }
     };
-    let _a = router.add_sender("a").request_async("ask", asks("b")).connect().unwrap();
-    let _b = router.add_sender("b").request_async("ask", asks("a")).connect().unwrap();
+    let _a = router
+        .add_sender("a")
+        .request_async("ask", asks("b"))
+        .connect()
+        .unwrap();
+    let _b = router
+        .add_sender("b")
+        .request_async("ask", asks("a"))
+        .connect()
+        .unwrap();
     let error = router.request("a", "ask", &()).await.unwrap_err().to_string();
     assert!(error.contains("nested 128 deep"), "{error}");
 }

@@ -237,12 +237,17 @@ fn the_pause_after_a_reply_grows_with_a_peer_that_takes_its_time() {
         pacer.reply(Bytes::from_static(b"reply")).unwrap();
         pacer.reply(Bytes::from_static(b"another")).unwrap();
         assert!(matches!(pacer.next(start), Next::Send(_)));
-        let Next::Wait(until) = pacer.next(start) else { panic!("no pause") };
+        let Next::Wait(until) = pacer.next(start) else {
+            panic!("no pause")
+        };
         assert!(matches!(pacer.next(until), Next::Send(_)));
         pacer.next(until + Duration::from_secs(3));
         until - start
     };
     assert_eq!(pause_after_a_reply(Duration::from_millis(1)), gap * UNPROVEN);
-    assert_eq!(pause_after_a_reply(Duration::from_millis(200)), Duration::from_millis(400));
+    assert_eq!(
+        pause_after_a_reply(Duration::from_millis(200)),
+        Duration::from_millis(400)
+    );
     assert_eq!(pause_after_a_reply(Duration::from_secs(60)), 2 * SLOWEST);
 }
