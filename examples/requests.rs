@@ -15,6 +15,7 @@ async fn nap(request: Request) -> Result<&'static str, HandlerError> {
     Ok("rested")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a handler is given its request")]
 fn divide(request: Request) -> Result<f64, HandlerError> {
     // An error of any type becomes the handler's with `?`: parameters of the wrong type, for one.
     let (dividend, divisor): (f64, f64) = request.params()?;
