@@ -27,6 +27,7 @@ struct Service {
 
 impl Service {
     /// Handles a request `send`: pushes the message, and answers whether anybody listened.
+    #[expect(clippy::needless_pass_by_value, reason = "a handler is given its request")]
     fn send(&self, request: Request) -> Result<bool, HandlerError> {
         let push: Push = request.params()?;
         let name = format!("inbox.{}", push.to);

@@ -209,6 +209,9 @@ pub trait Receiver: fmt::Debug + Send + Sync {
 
     /// Most bytes that one frame from this client may have at the moment.
     fn max_frame(&self) -> usize;
+
+    /// Something arrived from the client, though not a whole frame yet: it is alive. Does nothing by default.
+    fn heard(&self) {}
 }
 
 /// Stands for one announced client, from `connected` to `disconnected`.
@@ -259,6 +262,14 @@ impl Client {
     #[must_use]
     pub fn max_frame(&self) -> usize {
         self.receiver.as_ref().map_or(0, |receiver| receiver.max_frame())
+    }
+
+    /// Tells the router that something arrived, though not a whole frame yet: a large one may take longer than a
+    /// heartbeat.
+    pub fn heard(&self) {
+        if let Some(receiver) = &self.receiver {
+            receiver.heard();
+        }
     }
 
     /// Tells the router that the client is gone.

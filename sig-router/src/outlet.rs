@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sig_core::{ContentType, Payload};
+use sig_core::{ContentType, Encoding, Payload};
 use sig_wire::{Extension, Tlvs};
 use tokio_util::sync::DropGuard;
 
@@ -142,9 +142,14 @@ impl<'a> Item<'a> {
         self.bytes
     }
 
-    /// How many bytes of credit the event costs: the same on both ends of a link, whatever the encoding.
-    pub(crate) fn credit(&self) -> usize {
-        sig_wire::event::HEAD_LEN + self.bytes.len()
+    /// How many bytes of credit the event costs on a link of this encoding, where it was packed in so many: the same on
+    /// both ends. A codec of one's own may write the same data differently at each end, so what counts there is what
+    /// travelled.
+    pub(crate) fn cost(&self, packed: usize, encoding: Encoding) -> usize {
+        match encoding {
+            Encoding::Packed => packed,
+            Encoding::Sig1 | Encoding::Values => sig_wire::event::HEAD_LEN + self.bytes.len(),
+        }
     }
 
     /// The whole sig/1 frame, length and all, if the event arrived as one.

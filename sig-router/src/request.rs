@@ -22,6 +22,12 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Stands for a deadline beyond what the clock can express.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
+/// The end of this timeout, which may be beyond what the clock can express.
+pub(crate) fn deadline_in(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(timeout).unwrap_or(now + FOREVER)
+}
+
 /// A request, as its handler is given it.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -34,8 +40,7 @@ pub struct Request {
 
 impl Request {
     pub(crate) fn new(sender: SenderName, method: String, params: RawJson, timeout: Duration) -> Self {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + FOREVER);
+        let deadline = deadline_in(timeout);
         Self {
             sender,
             method,

@@ -89,7 +89,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Result<Bytes, CodecError> {
-    let bad = || CodecError::Shape(format!("ext \"{text}\" is not an even number of hexadecimal digits"));
+    let bad = || CodecError::Shape("ext is not an even number of hexadecimal digits".to_owned());
     if text.len() % 2 != 0 || !text.is_ascii() {
         return Err(bad());
     }

@@ -44,6 +44,7 @@ pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
                 }
             };
         }
+        client.heard();
     }
 }
 

@@ -8,6 +8,7 @@ use sig_core::{Call, CarrierError, CodecError, Outcome, RawJson, Topic};
 use tokio::sync::oneshot;
 
 use super::link::{Asker, Link};
+use crate::request::deadline_in;
 use crate::session::methods;
 use crate::session::params::{AddListener, Cancel};
 
@@ -79,7 +80,7 @@ impl Link {
         ahead: bool,
     ) -> Result<PendingCall, CallError> {
         let params = RawJson::new(params).map_err(CallError::Codec)?;
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let (asker, answer) = oneshot::channel();
         let id = self
             .replies()

@@ -22,8 +22,9 @@ use crate::hub::EventRecord;
 use crate::outbox::Outbox;
 use crate::outlet::Item;
 use crate::peer::{Arrived, Peer, bad_frame, content_type};
-use crate::pressure::GateWatch;
-use crate::session::params::{Announce, Cancel, Grant, RequestParams};
+use crate::pressure::{Gate, GateWatch};
+use crate::request::DEFAULT_TIMEOUT;
+use crate::session::params::{Announce, Cancel, Grant, RemoveListener, RequestParams};
 use crate::session::{Goodbye, Hello, Refuse, Replies, Retry, Welcome, methods, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
@@ -61,28 +62,35 @@ pub(super) struct Asker {
 /// Tells the router when the listeners to one sender are full, and when they have room again.
 struct StallWatch {
     sender: SenderName,
+    gate: Arc<Gate>,
     outbox: Weak<Outbox>,
+    /// Whether the router was told that they are full.
+    told: Mutex<bool>,
 }
 
 impl StallWatch {
-    fn tell(&self, method: &'static str) {
-        let params = RawJson::new(&StallParams {
-            sender: self.sender.clone(),
-        });
-        if let (Some(outbox), Ok(params)) = (self.outbox.upgrade(), params) {
+    /// Tells the router if that has changed. Several threads may come at once: the last one tells how it is.
+    fn sync(&self) {
+        let mut told = self.told.lock();
+        let full = !self.gate.is_open();
+        if std::mem::replace(&mut *told, full) == full {
+            return;
+        }
+        let sender = self.sender.clone();
+        if let (Some(outbox), Ok(params)) = (self.outbox.upgrade(), RawJson::new(&StallParams { sender })) {
             // A link that is about to end holds nobody up.
-            let _ = outbox.send(&Call::notice(method, params).into());
+            let _ = outbox.send(&Call::notice(if full { STALL } else { RESUME }, params).into());
         }
     }
 }
 
 impl GateWatch for StallWatch {
     fn gate_shut(&self) {
-        self.tell(STALL);
+        self.sync();
     }
 
     fn gate_opened(&self) {
-        self.tell(RESUME);
+        self.sync();
     }
 }
 
@@ -128,6 +136,11 @@ impl Link {
 
     pub(super) fn pysig(&self) -> Option<&PysigServer> {
         self.pysig.as_ref()
+    }
+
+    /// The router does not answer what it must: the link is of no use.
+    pub(super) fn give_up(&self, why: &impl fmt::Display) {
+        self.peer.cut(&Disconnect::new(Reason::Timeout, why.to_string()));
     }
 
     /// Why the router refused this client, if it did so for good.
@@ -234,19 +247,26 @@ impl Link {
     /// The listeners' side of an event of the router, whose sender is held up while they are full.
     fn mirror(&self, sender: &SenderName, event: &EventName) -> Arc<EventRecord> {
         let record = self.shared.remote.event(sender, event);
-        let watch = Arc::clone(self.stalls.lock().entry(sender.clone()).or_insert_with(|| {
-            let outbox = Arc::downgrade(self.outbox());
-            Arc::new(StallWatch {
-                sender: sender.clone(),
-                outbox,
-            })
-        }));
-        let hook: Arc<dyn GateWatch> = watch.clone();
         let gate = &record.sender.gate;
+        let mut stalls = self.stalls.lock();
+        let known = stalls
+            .get(sender)
+            .filter(|watch| Arc::ptr_eq(&watch.gate, gate))
+            .cloned();
+        let watch = known.unwrap_or_else(|| {
+            let watch = Arc::new(StallWatch {
+                sender: sender.clone(),
+                gate: Arc::clone(gate),
+                outbox: Arc::downgrade(self.outbox()),
+                told: Mutex::new(false),
+            });
+            stalls.insert(sender.clone(), Arc::clone(&watch));
+            watch
+        });
+        drop(stalls);
+        let hook: Arc<dyn GateWatch> = watch.clone();
         gate.set_watch(Some(Arc::downgrade(&hook)));
-        if !gate.is_open() {
-            watch.gate_shut();
-        }
+        watch.sync();
         record
     }
 
@@ -259,7 +279,14 @@ impl Link {
         let Some(Asker { answer, topic }) = asker else { return };
         if let (Some(pysig), Some(topic), Outcome::Done(response)) = (&self.pysig, topic, &reply.outcome) {
             // At once: the next message may be an event for this very listener.
-            pysig.registered(topic, response);
+            let wanted = self.shared.subscriptions.contains_key(&topic);
+            if let (Some(listener_id), Some(link)) = (pysig.registered(topic, response, wanted), self.me.upgrade()) {
+                let _ = link.call(
+                    methods::REMOVE_LISTENER,
+                    &RemoveListener { listener_id },
+                    DEFAULT_TIMEOUT,
+                );
+            }
         }
         let _ = answer.send(reply.outcome);
     }
@@ -355,7 +382,7 @@ impl Receiver for Link {
                 let item = Item::from_buffer(event.header.number, content_type, event.payload);
                 self.spread(event.header.alias, item.with_ext(event.ext))
             }
-            Arrived::Message(message) => self.take_message(message),
+            Arrived::Message(message, _) => self.take_message(message),
         });
         if let Err(error) = &read {
             self.peer.end(Disconnect::new(Reason::Kicked, error.to_string()));
@@ -366,7 +393,7 @@ impl Receiver for Link {
     fn retire(&self, why: Disconnect) {
         self.peer.retire(why);
         if self.shared.lose_link(self) {
-            self.shared.states.send_replace(LinkState::Connecting);
+            self.shared.set_state(LinkState::Connecting);
         }
         // Whoever waits for a reply learns that none will come.
         drop(self.replies.lock().drain());
@@ -374,6 +401,10 @@ impl Receiver for Link {
 
     fn max_frame(&self) -> usize {
         self.peer.max_frame()
+    }
+
+    fn heard(&self) {
+        self.peer.heard();
     }
 }
 

@@ -48,7 +48,13 @@ impl Subscription {
 
     /// There is no link any more.
     pub(super) fn offline(&self) {
-        self.states.send_replace(SubscriptionState::Pending);
+        self.states.send_if_modified(|state| {
+            let is_open = *state != SubscriptionState::Closed;
+            if is_open {
+                *state = SubscriptionState::Pending;
+            }
+            is_open
+        });
     }
 
     pub(super) fn close(&self) {
@@ -72,7 +78,7 @@ impl Subscription {
         )
     }
 
-    /// Waits for the router's answer and acts on it.
+    /// Waits for the router's answer and acts on it, unless the link is down by then: the next one begins anew.
     pub(super) async fn finish(&self, link: &Arc<Link>, id: u64, pending: Result<PendingCall, CallError>) {
         let answer = match pending {
             Ok(pending) => pending.response().await,
@@ -80,8 +86,8 @@ impl Subscription {
         };
         let (want, state) = match answer {
             Ok(_) => (WantState::Live, SubscriptionState::Live),
-            // The next link begins anew.
             Err(CallError::NotConnected) => return,
+            Err(error @ CallError::TimedOut) => return link.give_up(&error),
             Err(error) => {
                 let text = error.to_string();
                 (
@@ -90,8 +96,10 @@ impl Subscription {
                 )
             }
         };
-        link.shared().ledger.lock().set_listener_state(id, want);
-        self.states.send_replace(state);
+        let mut ledger = link.shared().ledger.lock();
+        if link.shared().is_current(link) && ledger.set_listener_state(id, want) {
+            self.states.send_replace(state);
+        }
     }
 
     /// Waits until the router has the topic.

@@ -66,8 +66,9 @@ struct Ownership {
 
 impl Drop for Ownership {
     fn drop(&mut self) {
-        self.shared.tasks.abort();
+        // First the state, so that what the aborted tasks leave behind does not change it.
         self.shared.closed();
+        self.shared.tasks.abort();
     }
 }
 

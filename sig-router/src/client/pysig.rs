@@ -44,11 +44,16 @@ struct InfoOut<'a> {
 }
 
 impl PysigServer {
-    /// The server answered a registration. To be told before anything else that it sent is looked at.
-    pub(super) fn registered(&self, topic: Topic, response: &RawJson) {
-        if let Ok(AddListenerReply { listener_id }) = response.parse() {
-            self.listeners.lock().insert(listener_id, topic);
+    /// The server answered a registration. To be told before anything else that it sent is looked at. Gives the id back
+    /// when it is one too many: the topic is not wanted any more, or was registered meanwhile.
+    pub(super) fn registered(&self, topic: Topic, response: &RawJson, wanted: bool) -> Option<u64> {
+        let AddListenerReply { listener_id } = response.parse().ok()?;
+        let mut listeners = self.listeners.lock();
+        if !wanted || listeners.values().any(|other| *other == topic) {
+            return Some(listener_id);
         }
+        listeners.insert(listener_id, topic);
+        None
     }
 
     /// The server's id of this topic's listener, which is not wanted any more.

@@ -1,5 +1,6 @@
 //! Senders of this program that the router knows.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -56,7 +57,13 @@ impl RemoteEntry {
     /// There is no link any more.
     pub(super) fn offline(&self) {
         self.uplink.offline();
-        self.set_state(SenderState::Pending);
+        self.states.send_if_modified(|state| {
+            let is_here = *state != SenderState::Gone;
+            if is_here {
+                *state = SenderState::Pending;
+            }
+            is_here
+        });
     }
 
     /// There will be no link any more: whoever triggers learns at once that the sender is gone.
@@ -66,7 +73,7 @@ impl RemoteEntry {
             // It may have been removed already.
             let _ = local.remove_sender(self.name.as_str(), Some(Owner::Local), None, Reason::Closed);
         }
-        self.uplink.offline();
+        self.uplink.detach();
     }
 
     /// Asks the router to take the sender, behind the events, and the removal, of one of the same name.
@@ -74,33 +81,40 @@ impl RemoteEntry {
         link.call_in_order(methods::ADD_SENDER, want, DEFAULT_TIMEOUT)
     }
 
-    /// Waits for the router's answer and acts on it.
+    /// Waits for the router's answer and acts on it, unless the link is down by then: the next one begins anew.
     pub(super) async fn finish(&self, link: &Arc<Link>, pending: Result<PendingCall, CallError>) {
         let answer = match pending {
             Ok(pending) => pending.response().await,
             Err(error) => Err(error),
         };
-        let refused = |text: String| (WantState::Refused { text: text.clone() }, SenderState::Refused { text });
-        let (want, state) = match answer {
-            Ok(_) if link.is_pysig() => {
-                self.uplink.online(link, std::collections::BTreeMap::new(), 0);
+        let registered = match answer {
+            Ok(_) if link.is_pysig() => Ok((BTreeMap::new(), 0)),
+            Ok(response) => read_response::<AddSenderReply>(methods::ADD_SENDER, &response)
+                .map(|reply| (reply.aliases, reply.credit))
+                .map_err(|error| error.to_string()),
+            Err(CallError::NotConnected) => return,
+            Err(error @ CallError::TimedOut) => return link.give_up(&error),
+            Err(error) => Err(error.to_string()),
+        };
+        let shared = link.shared();
+        let mut ledger = shared.ledger.lock();
+        if !shared.is_current(link) || !shared.is_entered(self) {
+            return;
+        }
+        let (want, state) = match registered {
+            Ok((aliases, credit)) => {
+                self.uplink.online(link, aliases, credit);
                 (WantState::Live, SenderState::Live)
             }
-            Ok(response) => match read_response::<AddSenderReply>(methods::ADD_SENDER, &response) {
-                Ok(reply) => {
-                    self.uplink.online(link, reply.aliases, reply.credit);
-                    (WantState::Live, SenderState::Live)
-                }
-                Err(error) => refused(error.to_string()),
-            },
-            // The next link begins anew.
-            Err(CallError::NotConnected) => return,
-            Err(error) => refused(error.to_string()),
+            Err(text) => (WantState::Refused { text: text.clone() }, SenderState::Refused { text }),
         };
-        let known = link.shared().ledger.lock().set_sender_state(&self.name, want);
-        if known {
-            self.set_state(state);
-        }
+        ledger.set_sender_state(&self.name, want);
+        self.set_state(state);
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> &SenderName {
+        &self.name
     }
 
     /// Asks once more for the senders whose name was taken when they were registered again.
@@ -243,15 +257,13 @@ impl Wanted {
         self.entry.set_state(SenderState::Gone);
         let shared = self.shared.upgrade()?;
         let mut ledger = shared.ledger.lock();
-        let registered = !matches!(
-            ledger.sender_state(&self.entry.name),
-            None | Some(WantState::Refused { .. })
-        );
         ledger.remove_sender(&self.entry.name);
         shared
             .senders
             .remove_if(&self.entry.name, |_, entry| Arc::ptr_eq(entry, &self.entry));
-        let link = shared.link().filter(|_| registered)?;
+        self.entry.uplink.detach();
+        // Also one that was refused: the router may have taken it after all, and knows whose it is.
+        let link = shared.link()?;
         let params = RemoveSender {
             sender: self.entry.name.clone(),
         };
@@ -363,11 +375,12 @@ impl ClientRouter {
             shared: Arc::downgrade(self.shared()),
             entry,
         };
-        // Here it is this program's sender; it may be gone already.
-        let _ = self
-            .shared()
-            .local
-            .remove_sender(name.as_ref(), Some(Owner::Local), None, Reason::Removed);
+        let is_here = wanted.entry.uplink.is_attached();
+        if is_here {
+            // It may have been removed already.
+            let local = &self.shared().local;
+            let _ = local.remove_sender(name.as_ref(), Some(Owner::Local), None, Reason::Removed);
+        }
         match wanted.remove() {
             Some(pending) => pending
                 .response()

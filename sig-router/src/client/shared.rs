@@ -94,6 +94,32 @@ impl Shared {
         true
     }
 
+    /// Whether this link is up.
+    pub(super) fn is_current(&self, link: &Link) -> bool {
+        self.link
+            .lock()
+            .as_ref()
+            .is_some_and(|current| std::ptr::eq(&**current, link))
+    }
+
+    /// Whether this is (still) the sender of its name.
+    pub(super) fn is_entered(&self, entry: &RemoteEntry) -> bool {
+        self.senders
+            .get(entry.name())
+            .is_some_and(|entered| std::ptr::eq(&**entered, entry))
+    }
+
+    /// Notes how the link fares, unless the router is closed.
+    pub(super) fn set_state(&self, new: LinkState) {
+        self.states.send_if_modified(|state| {
+            let is_open = *state != LinkState::Closed;
+            if is_open {
+                *state = new;
+            }
+            is_open
+        });
+    }
+
     /// From now on no link is made any more.
     pub(super) fn closing(&self) {
         self.is_closing.store(true, Ordering::Release);
@@ -107,7 +133,7 @@ impl Shared {
     pub(super) fn refused(&self, refuse: &Refuse) {
         let (code, text) = (refuse.code.to_string(), refuse.text.clone());
         // First the state, so that who comes meanwhile sees either that or this.
-        self.states.send_replace(LinkState::Refused { code, text });
+        self.set_state(LinkState::Refused { code, text });
         let _ledger = self.ledger.lock();
         self.senders.iter().for_each(|entry| {
             let text = refuse.text.clone();
@@ -120,6 +146,7 @@ impl Shared {
 
     /// Ends all streams and everyone who waits; remote senders can trigger no more.
     pub(super) fn closed(&self) {
+        self.closing();
         self.states.send_replace(LinkState::Closed);
         let senders: Vec<_> = self.senders.iter().map(|entry| Arc::clone(&entry)).collect();
         for entry in senders {

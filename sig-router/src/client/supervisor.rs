@@ -35,7 +35,7 @@ pub(super) fn start(shared: &Arc<Shared>, reconnect: Reconnect) {
 async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
     let mut backoff = Backoff::new(reconnect);
     while !shared.is_closing() && !shared.tasks.is_stopped() {
-        shared.states.send_replace(LinkState::Connecting);
+        shared.set_state(LinkState::Connecting);
         let inbound = Arc::new(ClientInbound {
             shared: Arc::downgrade(&shared),
             last: Mutex::new(None),
@@ -62,7 +62,7 @@ async fn keep(shared: Arc<Shared>, reconnect: Reconnect) {
         let retry_in = backoff.next(fastrand::f64());
         tracing::debug!(carrier = ?shared.carrier, error, ?retry_in, "no link");
         if !retry_in.is_zero() {
-            shared.states.send_replace(LinkState::Waiting { error, retry_in });
+            shared.set_state(LinkState::Waiting { error, retry_in });
             let _ = shared
                 .tasks
                 .stop_token()
@@ -145,9 +145,10 @@ pub(super) fn opened(link: &Arc<Link>) {
             entry.finish(&link, pending).await;
         }
         let shared = link.shared();
-        let is_current = shared.link().is_some_and(|current| Arc::ptr_eq(&current, &link));
-        if is_current {
-            shared.states.send_replace(LinkState::Connected);
+        // Under the ledger's lock, as the loss of a link is.
+        let _ledger = shared.ledger.lock();
+        if shared.is_current(&link) {
+            shared.set_state(LinkState::Connected);
         }
     });
 }

@@ -76,6 +76,14 @@ impl SenderUplink {
         state.release_holds();
     }
 
+    /// The sender is gone: its gate, which listeners may keep for the next of its name, is let go of.
+    pub(super) fn detach(&self) {
+        let mut state = self.state.lock();
+        state.online = None;
+        state.release_holds();
+        state.gate = None;
+    }
+
     /// There is no link.
     pub(super) fn offline(&self) {
         let mut state = self.state.lock();
@@ -128,19 +136,34 @@ impl Online {
         Some(alias)
     }
 
-    /// Sends an event; false if it was lost.
-    fn send(&mut self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) -> bool {
+    /// Sends an event. Gives the credit that it costs; `None` if it was lost.
+    fn send(&mut self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) -> Option<usize> {
+        let encoding = self.link.outbox().peer().encoding;
         let sent = match self.link.pysig() {
-            Some(pysig) => pysig.send_event(&self.link, event, item, gate),
+            // There the answers do what credit does elsewhere.
+            Some(pysig) => pysig
+                .send_event(&self.link, event, item, gate)
+                .map(|sent| sent.then_some(0)),
             None => match self.alias(event) {
                 Some(alias) => self.link.outbox().offer(alias, None, item, gate),
-                None => Ok(false),
+                None => Ok(None),
             },
         };
-        sent.unwrap_or_else(|error| {
+        let packed = sent.unwrap_or_else(|error| {
             item.complaints().add(self.link.outbox(), error);
-            false
+            None
+        })?;
+        Some(if self.link.is_pysig() {
+            0
+        } else {
+            item.cost(packed, encoding)
         })
+    }
+}
+
+impl Drop for SenderUplink {
+    fn drop(&mut self) {
+        self.detach();
     }
 }
 
@@ -148,10 +171,13 @@ impl Outlet for SenderUplink {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
         let mut state = self.state.lock();
         let Some(online) = &mut state.online else { return };
-        if !online.send(event, item, gate) || online.link.is_pysig() {
+        let Some(cost) = online.send(event, item, gate) else {
+            return;
+        };
+        if cost == 0 {
             return;
         }
-        let exhausted = online.credit.spend(item.credit() as u64);
+        let exhausted = online.credit.spend(cost as u64);
         if exhausted && !state.held_credit {
             gate.shut();
             state.held_credit = true;

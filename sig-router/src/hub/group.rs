@@ -1,5 +1,6 @@
 //! Listeners of one topic, in the order in which they came.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,23 +25,24 @@ pub(crate) enum Target {
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     version: AtomicU64,
-    targets: Mutex<Vec<(ListenerKey, Target)>>,
+    /// By key, which is the order in which they came.
+    targets: Mutex<BTreeMap<ListenerKey, Target>>,
 }
 
 impl Group {
     pub(crate) fn add(&self, key: ListenerKey, target: Target) {
-        self.targets.lock().push((key, target));
+        self.targets.lock().insert(key, target);
         self.version.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn remove(&self, key: ListenerKey) -> bool {
         let mut targets = self.targets.lock();
-        let Some(index) = targets.iter().position(|(other, _)| *other == key) else {
-            return false;
-        };
-        targets.remove(index);
-        self.version.fetch_add(1, Ordering::Release);
-        true
+        let removed = targets.remove(&key);
+        if removed.is_some() {
+            self.version.fetch_add(1, Ordering::Release);
+        }
+        drop(targets);
+        removed.is_some()
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -52,6 +54,6 @@ impl Group {
     }
 
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Target)) {
-        self.targets.lock().iter().for_each(|(_, target)| visit(target));
+        self.targets.lock().values().for_each(&mut visit);
     }
 }

@@ -143,7 +143,7 @@ impl Registry {
 
     /// Forgets a sender that is not connected and that nobody listens to by name (P13, P25).
     fn forget_if_unused(&mut self, sender: &SenderRecord) {
-        if sender.is_connected() || sender.count_listeners() > 0 {
+        if sender.is_connected() || sender.has_listeners() {
             return;
         }
         if let Some(record) = self.senders.get(&sender.name) {
@@ -153,9 +153,11 @@ impl Registry {
         }
         sender.forgotten.store(true, Ordering::Release);
         // Events point back to their sender.
-        sender.events.lock().clear();
-        self.channels
-            .retain(|_, group| group.len() > 0 || Arc::strong_count(group) > 1);
+        let events = std::mem::take(&mut *sender.events.lock());
+        let channels = events.keys().filter(|name| name.is_channel());
+        let channels: Vec<_> = channels.cloned().collect();
+        drop(events);
+        channels.iter().for_each(|name| self.forget_channel_if_unused(name));
     }
 
     /// Forgets an event that its sender does not declare, and that nobody listens to by name or holds: or else every

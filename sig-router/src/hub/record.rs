@@ -95,6 +95,11 @@ impl SenderRecord {
         self.lane.lock().is_some()
     }
 
+    /// Whether anybody listens to it by name. Quick where many do.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.broadcast.len() > 0 || self.events.lock().values().any(|event| event.specific.len() > 0)
+    }
+
     pub(crate) fn count_listeners(&self) -> usize {
         self.broadcast.len()
             + self

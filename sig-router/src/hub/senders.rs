@@ -134,12 +134,14 @@ impl Hub {
         }
         let owner = connection.owner;
         let presence = connection.presence(Some(reason.as_str()));
-        *lane = None;
+        let left = lane.take();
         sender.gate.set_watch(None);
         sender.gate.wake_waiters();
         let disconnect = sender.event(sig_core::DISCONNECT);
         let shown = disconnect.as_ref().map(|event| self.show(event, &presence, owner));
         drop(lane);
+        // What answers its requests may own senders and listeners: not under a lock.
+        drop(left);
         if let Some((event, (shown, complaints))) = disconnect.as_ref().zip(shown) {
             complaints.report(event);
             let _nesting = Nesting::go_on();

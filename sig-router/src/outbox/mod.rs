@@ -61,6 +61,8 @@ struct State {
     pressure: Pressure,
     /// Bytes of control messages in the fast lane.
     fast_bytes: usize,
+    /// The same in the bulk lane, among the events.
+    ordered_bytes: usize,
     /// Events in the bulk lane and their bytes, for the pressure.
     bulk_count: usize,
     bulk_bytes: usize,
@@ -120,6 +122,7 @@ impl Outbox {
             lanes,
             pressure: Pressure::new(marks),
             fast_bytes: 0,
+            ordered_bytes: 0,
             bulk_count: 0,
             bulk_bytes: 0,
             paced_events: HashMap::new(),
@@ -183,7 +186,7 @@ impl Outbox {
     /// Whether the peer asked so much without reading the answers that it is let go of.
     pub(crate) fn overflowed(&self) -> bool {
         let state = self.state.lock();
-        state.closed && state.fast_bytes > MAX_CONTROL
+        state.closed && state.fast_bytes + state.ordered_bytes > MAX_CONTROL
     }
 
     /// Sends a sign of life.
@@ -200,6 +203,7 @@ impl Outbox {
             greeting,
             closed,
             fast_bytes,
+            ordered_bytes,
             ..
         } = &mut *state;
         if *closed {
@@ -208,11 +212,12 @@ impl Outbox {
         match lanes {
             Lanes::Free { fast, bulk } => {
                 let lane = if ahead { fast } else { bulk };
-                *fast_bytes += if *greeting {
+                let bytes = if *greeting {
                     pack::greeting(lane, &self.peer, message, *max_frame)?
                 } else {
                     pack::message(lane, &*self.carrier, &self.peer, message, *max_frame)?
                 };
+                *(if ahead { &mut *fast_bytes } else { &mut *ordered_bytes }) += bytes;
             }
             Lanes::Paced(pacer) => {
                 let bytes = pack::to_bytes(&*self.carrier, &self.peer, message)?;
@@ -226,7 +231,7 @@ impl Outbox {
                 *fast_bytes = pacer.byte_len();
             }
         }
-        let overflow = *fast_bytes > MAX_CONTROL;
+        let overflow = *fast_bytes + *ordered_bytes > MAX_CONTROL;
         *closed = overflow;
         drop(state);
         self.wake.notify_one();
@@ -238,7 +243,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Puts an event in, under this alias; false if it was lost. Before an alias is first used, `announce` tells the peer
+    /// Puts an event in, under this alias, and gives the bytes that it was packed in; `None` if it was lost. Before an alias is first used, `announce` tells the peer
     /// what it stands for.
     pub(crate) fn offer(
         &self,
@@ -246,18 +251,18 @@ impl Outbox {
         announce: Option<&EventRecord>,
         item: &Item<'_>,
         gate: &Arc<Gate>,
-    ) -> Result<bool, CodecError> {
+    ) -> Result<Option<usize>, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if state.closed {
-            return Ok(false);
+            return Ok(None);
         }
         if !state.accepts(item.presence) {
             state.miss(alias, item);
-            return Ok(false);
+            return Ok(None);
         }
         let Lanes::Free { bulk, .. } = &mut state.lanes else {
-            return Ok(false);
+            return Ok(None);
         };
         if let Some(event) = announce {
             if !state.announced.contains(&alias) {
@@ -287,7 +292,7 @@ impl Outbox {
         let turned_full = state.pressure.put(bytes, gate);
         drop(guard);
         self.put_in(turned_full, was_empty);
-        Ok(true)
+        Ok(Some(bytes))
     }
 
     /// Puts an event in for a paced peer, as a call that it answers; false if it was lost.
@@ -386,9 +391,9 @@ impl Outbox {
         state.closed = true;
         let dropped = std::mem::take(&mut state.bulk_count);
         match &mut state.lanes {
+            // New ones, since whoever still knows this outbox would keep the memory of these.
             Lanes::Free { fast, bulk } => {
-                fast.clear();
-                bulk.clear();
+                (*fast, *bulk) = (Batch::new(self.peer.encoding), Batch::new(self.peer.encoding));
             }
             Lanes::Paced(_) => state.paced_events.clear(),
         }
@@ -448,7 +453,7 @@ impl State {
             }
             Lanes::Free { bulk, .. } => {
                 std::mem::swap(bulk, batch);
-                self.last_sent = now;
+                (self.ordered_bytes, self.last_sent) = (0, now);
                 let (count, bytes) = (
                     std::mem::take(&mut self.bulk_count),
                     std::mem::take(&mut self.bulk_bytes),

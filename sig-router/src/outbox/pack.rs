@@ -132,7 +132,10 @@ pub(super) fn event(
             payload: item.payload().clone(),
         };
         let size = message(batch, carrier, peer, &event.into(), max_frame)?;
-        return Ok(size.max(item.bytes().len()));
+        return Ok(match peer.encoding {
+            Encoding::Values => size + item.bytes().len(),
+            Encoding::Packed | Encoding::Sig1 => size,
+        });
     }
     let bytes = batch.bytes();
     let start = bytes.len();
@@ -143,7 +146,8 @@ pub(super) fn event(
     let (data, size) = (item.bytes(), item.bytes().len());
     let refused = |_| too_large(size, max_frame);
     if let Some(frame) = item.frame().filter(|_| lagged == 0) {
-        if frame.len() > max_frame {
+        // The limit does not count the four bytes of the length itself.
+        if frame.len() - sig_wire::frame::LEN_FIELD > max_frame {
             return Err(too_large(frame.len(), max_frame));
         }
         bytes.extend_from_slice(frame);

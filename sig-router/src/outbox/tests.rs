@@ -60,6 +60,7 @@ impl Bench {
         self.outbox
             .offer(self.event.alias, Some(&self.event), &item, &self.gate)
             .unwrap()
+            .is_some()
     }
 
     fn call(&self, method: &'static str) -> Message {
@@ -210,4 +211,54 @@ fn a_closed_outbox_takes_nothing_and_holds_nobody() {
         bench.outbox.take(Instant::now(), &mut Batch::new(Encoding::Sig1)),
         Take::Closed
     ));
+}
+
+#[test]
+fn what_is_sent_among_the_events_does_not_count_for_ever() {
+    let bench = Bench::new(Encoding::Sig1);
+    let text = RawJson::new(&"x".repeat(1024 * 1024)).unwrap();
+    let large: Message = Call::notice("large", text).into();
+    for _ in 0..2 * super::MAX_CONTROL / (1024 * 1024) {
+        bench.outbox.send_in_order(&large).unwrap();
+        assert_eq!(bench.sent(), ["large"]);
+    }
+    let unread = (0..=super::MAX_CONTROL / (1024 * 1024)).find_map(|_| bench.outbox.send_in_order(&large).err());
+    assert!(unread.is_some(), "what is not read counts");
+}
+
+/// A carrier of packed messages over a byte stream.
+#[derive(Debug, Default)]
+struct PackedStream(parking_lot::Mutex<Vec<u8>>);
+
+#[async_trait]
+impl Carrier for PackedStream {
+    fn name(&self) -> &'static str {
+        "packed"
+    }
+
+    async fn run(self: Arc<Self>, _: Uplink) -> Result<(), CarrierError> {
+        Ok(())
+    }
+
+    async fn handle_tx(&self, _: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {
+        self.0.lock().extend_from_slice(&std::mem::take(batch.bytes()));
+        Ok(())
+    }
+
+    fn close_client(&self, _: ClientId, _: &Disconnect) {}
+}
+
+#[tokio::test]
+async fn every_batch_of_packed_messages_keeps_its_frames() {
+    let carrier = Arc::new(PackedStream::default());
+    let peer = PeerInfo::new("packed", Encoding::Packed);
+    let outbox = Outbox::new(ClientId::next(), carrier.clone(), peer, Arc::new(Stalls::default()));
+    let mut sending = Box::pin(Arc::clone(&outbox).send_all());
+    for _ in 0..2 {
+        outbox.send(&Call::notice("m", RawJson::null()).into()).unwrap();
+        assert!(futures::poll!(sending.as_mut()).is_pending());
+    }
+    let mut sent = Batch::from_stream(carrier.0.lock().as_slice().into());
+    let kinds: Vec<_> = frames(&mut sent).iter().map(|frame| frame[4]).collect();
+    assert_eq!(kinds, [Kind::Packed.to_byte(); 2]);
 }

@@ -19,7 +19,12 @@ impl Outbox {
             match self.take(Instant::now(), &mut batch) {
                 Take::Ready => {
                     self.carrier.handle_tx(self.id, &mut batch).await?;
-                    batch.clear();
+                    if batch.encoding() == self.peer.encoding {
+                        batch.clear();
+                    } else {
+                        // The carrier looked at it in another way, and it stays that.
+                        batch = Batch::new(self.peer.encoding);
+                    }
                 }
                 Take::GaveUp(id) => {
                     tracing::warn!(client = ?self, id, "the peer did not answer in ten seconds; what it was sent is lost");

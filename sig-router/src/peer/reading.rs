@@ -14,8 +14,8 @@ use super::Peer;
 pub(crate) enum Arrived<'a> {
     /// An event in the binary layout, with the whole frame.
     Event(EventFrame<'a>, &'a [u8]),
-    /// Anything else.
-    Message(Message),
+    /// Anything else, with the bytes that it was packed in.
+    Message(Message, usize),
 }
 
 impl Peer {
@@ -25,13 +25,18 @@ impl Peer {
         batch: &mut Batch,
         mut take: impl FnMut(Arrived<'_>) -> Result<(), CarrierError>,
     ) -> Result<(), CarrierError> {
-        self.heard()?;
+        if self.gone.is_cancelled() {
+            return Err(CarrierError::UnknownClient(self.id));
+        }
+        self.heard();
         let read = match batch.encoding() {
             Encoding::Values => {
-                std::iter::from_fn(|| batch.next_message()).try_for_each(|message| take(Arrived::Message(message)))
+                std::iter::from_fn(|| batch.next_message()).try_for_each(|message| take(Arrived::Message(message, 0)))
             }
-            Encoding::Packed => std::iter::from_fn(|| batch.next_frame())
-                .try_for_each(|frame| take(Arrived::Message(self.unpack(frame)?))),
+            Encoding::Packed => std::iter::from_fn(|| batch.next_frame()).try_for_each(|frame| {
+                let size = frame.len();
+                take(Arrived::Message(self.unpack(frame)?, size))
+            }),
             Encoding::Sig1 => self.read_frames(batch.bytes(), &mut take),
         };
         batch.clear();
@@ -51,7 +56,8 @@ impl Peer {
             match frame.kind {
                 Kind::Event => take(Arrived::Event(EventFrame::parse(&frame).map_err(bad_frame)?, whole))?,
                 Kind::Control | Kind::Packed => {
-                    take(Arrived::Message(self.unpack(Bytes::copy_from_slice(frame.body))?))?;
+                    let message = self.unpack(Bytes::copy_from_slice(frame.body))?;
+                    take(Arrived::Message(message, frame.body.len()))?;
                 }
                 Kind::Heartbeat | Kind::Ignorable(_) => {}
                 other => return Err(bad_frame(format_args!("unexpected frame {other:?}"))),

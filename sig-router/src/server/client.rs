@@ -194,7 +194,7 @@ impl ClientSession {
         }
     }
 
-    fn take_message(&self, phase: &mut Phase, message: Message) -> Result<(), Fault> {
+    fn take_message(&self, phase: &mut Phase, message: Message, size: usize) -> Result<(), Fault> {
         if !matches!(phase, Phase::Gone) && self.outbox().overflowed() {
             return Err(CarrierError::Other(UNREAD.to_owned()));
         }
@@ -222,7 +222,7 @@ impl ClientSession {
         match (phase, message) {
             (Phase::Gone | Phase::New, _) => Ok(()),
             (Phase::Native(native), Message::Call(call)) => native.take_call(self, call),
-            (Phase::Native(native), Message::Event(event)) => native.take_event(self, &event),
+            (Phase::Native(native), Message::Event(event)) => native.take_event(self, &event, size),
             (Phase::Native(_), Message::Reply(reply)) => {
                 self.take_reply(reply);
                 Ok(())
@@ -274,7 +274,7 @@ impl Receiver for ClientSession {
             (Arrived::Event(event, whole), Phase::Native(native)) => native.take_event_frame(self, &event, whole),
             (Arrived::Event(..), Phase::Gone) => Ok(()),
             (Arrived::Event(..), _) => Err(before_hello()),
-            (Arrived::Message(message), phase) => self.take_message(phase, message),
+            (Arrived::Message(message, size), phase) => self.take_message(phase, message, size),
         });
         match read {
             Err(CarrierError::UnknownClient(id)) => Err(CarrierError::UnknownClient(id)),
@@ -313,6 +313,10 @@ impl Receiver for ClientSession {
 
     fn max_frame(&self) -> usize {
         self.peer.max_frame()
+    }
+
+    fn heard(&self) {
+        self.peer.heard();
     }
 }
 

@@ -13,6 +13,23 @@ use crate::session::params::{ListSenders, ListedEvent, ListedSender};
 /// The version of the protocol towards pysig peers (P47).
 pub(super) const VERSION: &str = "1.01";
 
+/// Most listeners of one client.
+pub(super) const MAX_LISTENERS: usize = 64 * 1024;
+
+/// Most senders of one client.
+pub(super) const MAX_SENDERS: usize = 64 * 1024;
+
+/// Most events that the senders of one client declare, all together.
+pub(super) const MAX_EVENTS: usize = 1024 * 1024;
+
+/// Whether a client that has so many of something may have so many more.
+pub(super) fn within(most: usize, has: usize, more: usize, what: &str) -> Result<(), String> {
+    if has.saturating_add(more) > most {
+        return Err(format!("this client has {has} {what}; {most} are the most"));
+    }
+    Ok(())
+}
+
 /// The answer to a call: both sides are outcomes, so that `?` leaves early.
 pub(super) type Answer = Result<Outcome, Outcome>;
 

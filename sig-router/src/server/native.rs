@@ -146,12 +146,20 @@ impl Native {
         let published = self.published(event.header.alias)?;
         let content_type = content_type(event.ext)?;
         let item = Item::from_frame(event.header.number, whole, content_type, event.payload).with_ext(event.ext);
-        Self::publish(session, published, item)
+        let cost = item.cost(whole.len(), session.outbox().peer().encoding);
+        Self::publish(session, published, item, cost)
     }
 
-    pub(super) fn take_event(&mut self, session: &ClientSession, message: &EventMessage) -> Result<(), Fault> {
+    pub(super) fn take_event(
+        &mut self,
+        session: &ClientSession,
+        message: &EventMessage,
+        size: usize,
+    ) -> Result<(), Fault> {
         let published = self.published(message.alias)?;
-        Self::publish(session, published, Item::new(message.number, &message.payload))
+        let item = Item::new(message.number, &message.payload);
+        let cost = item.cost(size, session.outbox().peer().encoding);
+        Self::publish(session, published, item, cost)
     }
 
     fn published(&self, alias: u32) -> Result<&Published, Fault> {
@@ -159,16 +167,15 @@ impl Native {
         self.aliases.get(&alias).ok_or_else(unknown)
     }
 
-    fn publish(session: &ClientSession, published: &Published, item: Item<'_>) -> Result<(), Fault> {
+    fn publish(session: &ClientSession, published: &Published, item: Item<'_>, cost: usize) -> Result<(), Fault> {
         if !published.credit.has_credit() {
             let sender = &published.event.sender.name;
             return Err(Fault::Other(format!("sender {sender} sent beyond its credit")));
         }
-        let credit = item.credit();
         session
             .hub()
             .arrive(&published.event, Owner::Client(session.id()), item);
-        published.credit.consumed(credit);
+        published.credit.consumed(cost);
         Ok(())
     }
 
@@ -240,6 +247,9 @@ impl Native {
             events,
             requests,
         } = params;
+        let refused = |text: String| failed("refused", text);
+        rpc::within(rpc::MAX_SENDERS, self.senders.len(), 1, "senders").map_err(refused)?;
+        rpc::within(rpc::MAX_EVENTS, self.aliases.len(), events.len(), "events").map_err(refused)?;
         let requests = requests.map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
         let new = NewSender {
             name: name.clone(),
@@ -326,6 +336,8 @@ impl Native {
         if self.listeners.contains_key(&id) {
             return Err(failed("invalid_params", format!("listener_id {id} is in use")));
         }
+        rpc::within(rpc::MAX_LISTENERS, self.listeners.len(), 1, "listeners")
+            .map_err(|text| failed("refused", text))?;
         let target = Target::Outlet(Arc::clone(&self.subscriber) as _);
         self.listeners
             .insert(id, Registration::new(session.hub(), topic, target));

@@ -292,6 +292,7 @@ impl Pysig {
         let (Some(sender), Some(events)) = (params.sender, params.events) else {
             return Err(fail("Invalid arguments"));
         };
+        rpc::within(rpc::MAX_SENDERS, self.senders.len(), 1, "senders").map_err(fail)?;
         let name = SenderName::new(sender).map_err(fail)?;
         let events = events.names()?;
         let requests = params
@@ -333,6 +334,7 @@ impl Pysig {
                 return Err(fail("Failed to add to router"));
             }
         }
+        rpc::within(rpc::MAX_LISTENERS, self.listeners.len(), 1, "listeners").map_err(fail)?;
         self.last_listener += 1;
         let listener = PysigListener {
             id: self.last_listener,

@@ -112,6 +112,7 @@ impl Ledger {
     }
 
     /// How the router answered the wish for a sender.
+    #[cfg(test)]
     pub(crate) fn sender_state(&self, name: &SenderName) -> Option<&WantState> {
         Some(&self.senders.get(self.names.get(name)?)?.state)
     }
