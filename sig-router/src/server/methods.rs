@@ -20,7 +20,7 @@ pub(super) const MAX_LISTENERS: usize = 64 * 1024;
 pub(super) const MAX_SENDERS: usize = 64 * 1024;
 
 /// Most events that the senders of one client declare, all together.
-pub(super) const MAX_EVENTS: usize = 1024 * 1024;
+pub(super) const MAX_EVENTS: usize = 128 * 1024;
 
 /// Whether a client that has so many of something may have so many more.
 pub(super) fn within(most: usize, has: usize, more: usize, what: &str) -> Result<(), String> {

@@ -119,3 +119,39 @@ async fn one_that_claims_to_be_full_for_ever_holds_nobody_up_for_ever() {
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     neighbour.is_well().await;
 }
+
+#[tokio::test]
+async fn one_that_adds_without_end_is_refused_more() {
+    let mut neighbour = Neighbour::move_in().await;
+    let mut raw = Raw::hello(neighbour.address()).await;
+    // Eight senders of 16,384 events each are as many events as one client may have.
+    let events: Vec<_> = (0..16_384).map(|n| format!("e{n}")).collect();
+    let mut added = 0;
+    let refused = loop {
+        let params = json!({ "sender": format!("s{added}"), "events": events });
+        let reply = raw.call(added, "add_sender", &params).await;
+        if reply["status"] != 0 {
+            break reply;
+        }
+        added += 1;
+    };
+    assert_eq!((added, &refused["code"]), (8, &json!("refused")), "{refused}");
+    // And of listeners.
+    let mut last = json!(null);
+    for batch in 0..=64 {
+        let ids = (batch * 1024..(batch + 1) * 1024).take(if batch == 64 { 1 } else { 1024 });
+        let ids: Vec<_> = ids.map(|n| 1_000_000 + n).collect();
+        for id in &ids {
+            let params = json!({ "listener_id": id, "sender": "nobody", "event": format!("e{id}") });
+            raw.send(&call(*id, "add_listener", &params)).await;
+        }
+        last = raw.reply(ids[ids.len() - 1]).await;
+        assert_eq!(last["status"] == 0, batch < 64, "{last}");
+    }
+    assert_eq!(last["code"], "refused", "{last}");
+    neighbour.is_well().await;
+    drop(raw);
+    holds("it is gone with all it had", || neighbour.others() == 0).await;
+    assert_eq!(neighbour.server.router.senders().len(), 1);
+    neighbour.is_well().await;
+}
