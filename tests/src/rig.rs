@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use sig_core::{Carrier, StreamCarrier};
@@ -66,6 +67,19 @@ pub fn holds(what: &'static str, mut condition: impl FnMut() -> bool) -> impl Fu
         while !condition() {
             assert!(began.elapsed() < WAIT, "{place}: {what}: not within {WAIT:?}");
             tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// An address at which nobody listens, and whose port the system gives to nobody by itself: a server may come back to it.
+pub fn lasting_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // By the process, so that test programs that run at the same time seldom try the same ones.
+    let first = 10_000 + u16::try_from(std::process::id() % 200).unwrap_or(0) * 100;
+    loop {
+        let address = format!("127.0.0.1:{}", first + NEXT.fetch_add(1, Ordering::Relaxed) % 100);
+        if std::net::TcpListener::bind(&address).is_ok() {
+            return address;
         }
     }
 }

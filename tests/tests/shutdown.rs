@@ -14,7 +14,7 @@ use sig_router::{
     AddSenderError, ClientRouter, Event, LinkState, ListenError, Presence, Reconnect, Request, RequestError,
     RouterError, SenderState, TriggerError,
 };
-use sig_tests::rig::{TcpServer, WAIT, becomes, connected, disconnected, holds, soon};
+use sig_tests::rig::{TcpServer, WAIT, becomes, connected, disconnected, holds, lasting_address, soon};
 
 /// Longer than anything here may take, shorter than any pause or deadline that could hide a wait.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ async fn promptly<F: Future>(what: &str, future: F) -> F::Output {
 
 #[tokio::test]
 async fn w7_a_server_stops_and_another_starts_on_the_same_port_at_once() {
-    let mut server = TcpServer::start();
+    let mut server = TcpServer::at(&lasting_address());
     let (publisher, listener) = (server.client(), server.client());
     let sender = publisher.add_remote_sender("s").event("e").connect().await.unwrap();
     let signal = sender.signal("e").unwrap();

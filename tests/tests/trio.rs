@@ -6,7 +6,7 @@
 )]
 
 use sig_tests::process::Process;
-use tokio::net::TcpSocket;
+use sig_tests::rig::lasting_address;
 
 const ORDERS: [[&str; 3]; 6] = [
     ["server", "publisher", "listener"],
@@ -16,15 +16,6 @@ const ORDERS: [[&str; 3]; 6] = [
     ["listener", "server", "publisher"],
     ["listener", "publisher", "server"],
 ];
-
-/// A port that nobody else is given while this lives; a socket that listens may still be bound to it.
-fn reserve() -> (TcpSocket, String) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = socket.local_addr().unwrap().to_string();
-    (socket, address)
-}
 
 /// Waits until the listener has heard the server of this process id, and of `another_timer` an event that the
 /// publisher triggered after the router (again) had it.
@@ -49,7 +40,7 @@ async fn heard(listener: &mut Process, server: u32, publisher: &mut Process) {
 async fn starts_in_any_order_and_survives_a_crash_of_the_server() {
     for order in ORDERS {
         println!("{order:?}");
-        let (_reserved, address) = reserve();
+        let address = lasting_address();
         let mut processes = order.map(|role| {
             let process = Process::start(env!("CARGO_BIN_EXE_trio"), &[role, &address]);
             Some((role, process))
