@@ -12,21 +12,20 @@ use crate::neighbour::Neighbour;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_asks_and_never_reads_is_let_go() {
     let mut neighbour = Neighbour::move_in().await;
-    let names: Vec<_> = (0..2000)
-        .map(|n| format!("sender with a long name, number {n}"))
-        .collect();
-    let senders: Vec<_> = (names.iter())
-        .map(|name| neighbour.server.router.add_sender(name).event("e").connect().unwrap())
-        .collect();
+    let large = "x".repeat(1_000_000);
+    let _library = (neighbour.server.router)
+        .add_sender("library")
+        .request("read", move |_: sig_router::Request| Ok(large.clone()))
+        .connect()
+        .unwrap();
     let mut raw = Raw::hello(neighbour.address()).await;
     let asking = async {
-        let question = call(1, "list_senders", &json!({ "list_events": true }));
-        // Each answer is some 300 kB; 32 MiB may wait.
+        let question = call(1, "request", &json!({ "sender": "library", "method": "read" }));
+        // Each answer is a megabyte; 32 of them may wait.
         while raw.stream.write_all(&question).await.is_ok() {}
     };
     soon("the end of its connection", asking).await;
     holds("it is gone", || neighbour.others() == 0).await;
-    drop(senders);
     neighbour.is_well().await;
 }
 
