@@ -68,8 +68,9 @@ impl Tasks {
                 () = future => {}
             }
         };
-        self.tracker
-            .spawn_on(task.instrument(tracing::debug_span!("task", name)), &self.runtime);
+        // The span is made where the task runs: whoever spawns may hold a lock.
+        let task = async move { task.instrument(tracing::debug_span!("task", name)).await };
+        self.tracker.spawn_on(task, &self.runtime);
     }
 
     /// Asks every task to end.

@@ -105,6 +105,8 @@ pub(crate) struct Pressure {
     last_taken: Instant,
     lagging: bool,
     lagged: u64,
+    /// Whether the router was told that the queue is full, and has not looked at it since.
+    listed: bool,
 }
 
 impl Pressure {
@@ -117,6 +119,7 @@ impl Pressure {
             last_taken: Instant::now(),
             lagging: false,
             lagged: 0,
+            listed: false,
         }
     }
 
@@ -153,7 +156,7 @@ impl Pressure {
         }
         gate.shut();
         self.held.push(Arc::clone(gate));
-        self.held.len() == 1
+        !std::mem::replace(&mut self.listed, true)
     }
 
     /// Events were taken out. Gives the gates to release once the queue's lock is free.
@@ -187,13 +190,14 @@ impl Pressure {
     /// Otherwise tells when to ask again.
     pub(crate) fn give_up(&mut self, now: Instant) -> GivenUp {
         if self.held.is_empty() {
+            self.listed = false;
             return GivenUp::NotFull;
         }
         let due = self.last_taken + self.marks.patience;
         if now < due {
             return GivenUp::NotYet(due);
         }
-        self.lagging = true;
+        (self.lagging, self.listed) = (true, false);
         GivenUp::Lagging(std::mem::take(&mut self.held))
     }
 }

@@ -30,6 +30,9 @@ const REFUSAL_GRACE: Duration = Duration::from_secs(2);
 /// How long a client may take to say hello.
 const HELLO_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Most characters of the reason that a client is given.
+const MAX_REFUSAL: usize = 1024;
+
 /// One client of a server.
 pub(crate) struct ClientSession {
     shared: Weak<Shared>,
@@ -38,6 +41,8 @@ pub(crate) struct ClientSession {
     replies: Mutex<Replies<Waiting>>,
     opened: Instant,
     phase: Mutex<Phase>,
+    /// Why the client was just refused, to be logged once no lock is held.
+    refusal: Mutex<Option<Refuse>>,
     me: Weak<Self>,
 }
 
@@ -79,6 +84,7 @@ impl ClientSession {
             replies: Mutex::new(Replies::new(MAX_WAITING)),
             opened: Instant::now(),
             phase: Mutex::new(Phase::New),
+            refusal: Mutex::new(None),
             me: me.clone(),
         })
     }
@@ -131,8 +137,7 @@ impl ClientSession {
 
     /// Tells the client why it cannot stay; it is thrown out once that is sent.
     fn refuse(&self, phase: &mut Phase, refuse: &Refuse) {
-        let address = &self.outbox().peer().address;
-        tracing::warn!(client = %self.id(), address, code = %refuse.code, "{}", refuse.text);
+        *self.refusal.lock() = Some(refuse.clone());
         self.peer.end(Disconnect::new(Reason::Kicked, refuse.text.clone()));
         let left = std::mem::replace(phase, Phase::Gone);
         if self.outbox().peer().pacing.is_none() {
@@ -143,6 +148,14 @@ impl ClientSession {
         }
         self.outbox().finish();
         self.leave(left, Reason::Kicked);
+    }
+
+    /// Logs why the client was refused, if it just was. No lock may be held: the log may ask for the clients.
+    fn log_refusal(&self) {
+        let refusal = self.refusal.lock().take();
+        if let Some(Refuse { code, text, .. }) = refusal {
+            tracing::warn!(client = %self.id(), address = self.outbox().peer().address, %code, "{text}");
+        }
     }
 
     /// Takes away what the client had here.
@@ -262,6 +275,18 @@ fn before_hello() -> Fault {
     CarrierError::Codec(CodecError::Shape("the first message must be a hello".to_owned()))
 }
 
+/// The refusal of a client that does not keep to the protocol. One that did so far may come back: what arrived may have
+/// been damaged on the way.
+fn malformed(phase: &Phase, error: &CarrierError) -> Refuse {
+    // It may quote what the client sent, at any length.
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let text: String = error.to_string().chars().take(MAX_REFUSAL).map(printable).collect();
+    match phase {
+        Phase::Native(_) => Refuse::later(code::MALFORMED, text),
+        Phase::New | Phase::Pysig(_) | Phase::Gone => Refuse::never(code::MALFORMED, text),
+    }
+}
+
 /// A failure as a reply tells it.
 pub(super) fn failed(code: &'static str, text: impl fmt::Display) -> Outcome {
     Outcome::Failed(Failure::new(code, text.to_string()))
@@ -276,19 +301,26 @@ impl Receiver for ClientSession {
             (Arrived::Event(..), _) => Err(before_hello()),
             (Arrived::Message(message, size), phase) => self.take_message(phase, message, size),
         });
-        match read {
+        let gone = match read {
             Err(CarrierError::UnknownClient(id)) => Err(CarrierError::UnknownClient(id)),
             Err(error) => {
-                self.refuse(&mut phase, &Refuse::never(code::MALFORMED, error.to_string()));
+                let refuse = malformed(&phase, &error);
+                self.refuse(&mut phase, &refuse);
                 Ok(())
             }
             Ok(()) => Ok(()),
-        }
+        };
+        drop(phase);
+        self.log_refusal();
+        gone
     }
 
     fn refuse(&self, why: &CarrierError) -> bool {
         let mut phase = self.phase.lock();
-        Self::refuse(self, &mut phase, &Refuse::never(code::MALFORMED, why.to_string()));
+        let refuse = malformed(&phase, why);
+        Self::refuse(self, &mut phase, &refuse);
+        drop(phase);
+        self.log_refusal();
         true
     }
 

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 
 use super::{FOR_EVER, drain, router, sender, stream};
 use crate::listener::EventStream;
-use crate::pressure::{Gate, Marks, Pressure};
+use crate::pressure::{Gate, GivenUp, Marks, Pressure};
 use crate::queue::ListenerQueue;
 use crate::{Event, TriggerError};
 
@@ -194,5 +194,9 @@ fn a_queue_turns_full_once_and_is_reported_once() {
         opened.release();
     }
     assert!(gate.is_open());
+    // Nobody has looked since: it is still on the list, and the list does not grow.
+    assert_eq!([0; 3].map(|_| pressure.put(1, &gate)), [false; 3]);
+    pressure.took(3, 3).iter().for_each(|opened| opened.release());
+    assert!(matches!(pressure.give_up(Instant::now()), GivenUp::NotFull));
     assert_eq!([0; 3].map(|_| pressure.put(1, &gate)), [false, true, false]);
 }
