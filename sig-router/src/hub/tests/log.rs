@@ -57,6 +57,9 @@ fn logged(run: impl FnOnce()) -> Vec<String> {
 }
 
 fn logged_by(lines: &Lines, run: impl FnOnce()) -> Vec<String> {
+    // A second subscriber: with a single one, tracing asks the thread that first meets a line of code whether anybody
+    // wants it, and that may be one of another test.
+    let _second = tracing::Dispatch::new(lines.clone());
     tracing::subscriber::with_default(lines.clone(), run);
     std::mem::take(&mut *lines.0.lock().unwrap())
 }
