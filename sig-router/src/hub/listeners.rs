@@ -10,8 +10,9 @@ use super::group::{ListenerKey, Target};
 impl Hub {
     /// Adds a listener. Every event triggered from now on reaches it.
     pub(crate) fn listen(&self, topic: &Topic, target: Target) -> ListenerKey {
-        let key = self.next_key();
         let mut registry = self.registry.lock();
+        // Under the lock: the order of the keys is the order of the listeners.
+        let key = self.next_key();
         match topic {
             Topic::Router => self.everything.add(key, target),
             Topic::Channel(event) => registry.channel(event).add(key, target),

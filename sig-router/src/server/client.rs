@@ -205,6 +205,7 @@ impl ClientSession {
                 self.refuse(&mut phase, &Refuse::later(code::MALFORMED, text));
             }
         }
+        self.log_refusal();
     }
 
     fn take_message(&self, phase: &mut Phase, message: Message, size: usize) -> Result<(), Fault> {

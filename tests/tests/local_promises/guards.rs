@@ -175,3 +175,18 @@ fn promise_9_streams_end_with_the_last_who_could_trigger() {
         assert!(stream.recv().now_or_never().unwrap().is_none());
     }
 }
+
+#[test]
+fn promise_7_what_answers_requests_may_own_listeners_and_senders() {
+    let router = Router::new();
+    let listener = router.add_listener("S/e", |_: &Event<'_>| {}).unwrap();
+    let other = router.add_sender("other").event("e").connect().unwrap();
+    let owns = move |_| {
+        let _ = (&listener, &other);
+        Ok(())
+    };
+    let sender = router.add_sender("S").event("e").request("m", owns).connect().unwrap();
+    // Both go with the handler that owns them, in the middle of the removal.
+    assert!(sender.remove());
+    assert!(router.senders().is_empty(), "{router}");
+}
