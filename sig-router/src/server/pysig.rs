@@ -24,7 +24,7 @@ use crate::peer::wait_open;
 use crate::pressure::Gate;
 use crate::request::Requests;
 use crate::session::methods;
-use crate::session::params::RequestParams;
+use crate::session::params::{MAX_LISTED, RequestParams, methods as methods_of};
 
 /// How long after its registration a listener may be unknown to the peer, which stores its id only once the reply has
 /// been read.
@@ -53,9 +53,18 @@ const SIGNAL_PATIENCE: Duration = Duration::from_secs(9);
 pub(super) struct Pysig {
     listeners: HashMap<u64, Registration>,
     last_listener: u64,
-    senders: HashMap<SenderName, u64>,
+    senders: HashMap<SenderName, OwnSender>,
+    /// How many events these have in all.
+    events: usize,
     /// The delivery of a signal that took too long, and maybe still does.
     overdue: Arc<Mutex<Option<CancellationToken>>>,
+}
+
+/// A sender of the client.
+#[derive(Debug)]
+struct OwnSender {
+    generation: u64,
+    events: usize,
 }
 
 /// A failed call, in pysig's way: words, and no code.
@@ -75,7 +84,7 @@ struct Params {
     event: Option<String>,
     #[serde(default)]
     events: Option<OneOrMany>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "methods_of")]
     requests: Option<Vec<Option<String>>>,
     #[serde(default)]
     listener_id: Option<serde_json::Value>,
@@ -113,6 +122,7 @@ impl OneOrMany {
             Self::One(name) => vec![Some(name)],
             Self::Other(_) => return Err(fail("Invalid arguments: events is a list of names")),
         };
+        rpc::within(MAX_LISTED, 0, names.len(), "events in this call").map_err(fail)?;
         // Every sender has #connect and #disconnect; pysig lets them be declared once more.
         let declared = names
             .into_iter()
@@ -208,7 +218,7 @@ impl Pysig {
     /// The client is gone: first its listeners go, then its senders (P59).
     pub(super) fn leave(self, session: &ClientSession, reason: Reason) {
         drop(self.listeners);
-        for (name, generation) in self.senders {
+        for (name, OwnSender { generation, .. }) in self.senders {
             let owner = Owner::Client(session.id());
             // It may have been removed already.
             let _ = session
@@ -295,6 +305,8 @@ impl Pysig {
         rpc::within(rpc::MAX_SENDERS, self.senders.len(), 1, "senders").map_err(fail)?;
         let name = SenderName::new(sender).map_err(fail)?;
         let events = events.names()?;
+        let count = events.len();
+        rpc::within(rpc::MAX_EVENTS, self.events, count, "events").map_err(fail)?;
         let requests = params
             .requests
             .map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
@@ -307,7 +319,14 @@ impl Pysig {
             uplink: None,
         };
         let Added { generation, .. } = session.hub().add_sender(new).map_err(fail)?;
-        self.senders.insert(name, generation);
+        self.senders.insert(
+            name,
+            OwnSender {
+                generation,
+                events: count,
+            },
+        );
+        self.events += count;
         rpc::done(&())
     }
 
@@ -315,9 +334,10 @@ impl Pysig {
         let Some(sender) = params.sender else {
             return Err(fail("Invalid arguments"));
         };
-        let Some(generation) = self.senders.remove(sender.as_str()) else {
+        let Some(OwnSender { generation, events }) = self.senders.remove(sender.as_str()) else {
             return Err(rpc::not_own_sender(session.hub(), &sender));
         };
+        self.events -= events;
         let owner = Owner::Client(session.id());
         // It may have been removed already, which is what was asked for.
         let _ = session

@@ -233,7 +233,7 @@ fn events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EventName>, 
 }
 
 /// Reads a list of methods, which is bounded.
-fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Option<String>>>, D::Error> {
+pub(crate) fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Option<String>>>, D::Error> {
     let Some(methods) = Option::<Vec<Option<String>>>::deserialize(deserializer)? else {
         return Ok(None);
     };

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sig_tests::raw::{Raw, call, control, event};
 use sig_tests::rig::{holds, soon};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 
 use crate::neighbour::Neighbour;
 
@@ -153,4 +154,33 @@ async fn one_that_adds_without_end_is_refused_more() {
     holds("it is gone with all it had", || neighbour.others() == 0).await;
     assert_eq!(neighbour.server.router.senders().len(), 1);
     neighbour.is_well().await;
+}
+
+#[tokio::test]
+async fn promise_10_a_pysig_client_that_declares_without_end_is_told_the_most() {
+    let neighbour = Neighbour::move_in().await;
+    let mut pysig = BufReader::new(TcpStream::connect(neighbour.address()).await.unwrap());
+    let many = |count: usize, name: &str| vec![name.to_owned(); count];
+    let refused = [
+        json!({ "sender": "s", "events": many(16_385, "e") }),
+        json!({ "sender": "s", "events": ["e"], "requests": many(16_385, "m") }),
+        json!({ "sender": "s", "events": ["e"], "requests": many(1, &"m".repeat(256)) }),
+    ];
+    for (id, params) in refused.iter().enumerate() {
+        let document = json!({ "id": id, "method": "add_sender", "params": params }).to_string();
+        pysig.write_all(document.as_bytes()).await.unwrap();
+        let mut reply = [0; 4096];
+        let length = soon("a reply", pysig.read(&mut reply)).await.unwrap();
+        let reply: Value = serde_json::from_slice(&reply[..length]).unwrap();
+        assert_eq!((&reply["id"], &reply["status"]), (&json!(id), &json!(-2)), "{reply}");
+        assert!(reply["exception"].as_str().unwrap().contains("most"), "{reply}");
+    }
+    assert!(
+        neighbour
+            .server
+            .router
+            .senders()
+            .iter()
+            .all(|info| info.name.as_str() != "s")
+    );
 }
