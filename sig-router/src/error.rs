@@ -52,6 +52,9 @@ pub enum ListenError {
     /// A name breaks the rules.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// The policy cannot be kept.
+    #[error("no such policy: {0}")]
+    Policy(String),
     /// The remote router refused.
     #[error("the router refused the listener: {0}")]
     Refused(String),

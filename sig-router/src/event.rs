@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,10 @@ pub(crate) struct EventId {
 pub struct Event<'a> {
     id: Id<'a>,
     number: u64,
+    skipped: u64,
+    lost: u64,
+    /// Since when it is the last value, if it is given as such.
+    retained: Option<Instant>,
     data: Data<'a>,
 }
 
@@ -57,6 +62,9 @@ impl<'a> Event<'a> {
         Self {
             id: Id::Borrowed(id),
             number,
+            skipped: 0,
+            lost: 0,
+            retained: None,
             data: Data::Value(value),
         }
     }
@@ -66,7 +74,36 @@ impl<'a> Event<'a> {
         Event {
             id: Id::Shared(id),
             number,
+            skipped: 0,
+            lost: 0,
+            retained: None,
             data: Data::Packed(payload),
+        }
+    }
+
+    /// The event, before which so many were left out.
+    pub(crate) fn with_skipped(self, skipped: u64) -> Self {
+        Self { skipped, ..self }
+    }
+
+    /// The event, before which so many were lost.
+    pub(crate) fn with_lost(self, lost: u64) -> Self {
+        Self { lost, ..self }
+    }
+
+    /// The event, as the last value of a sender that triggered it at that time.
+    pub(crate) fn with_retained(self, since: Option<Instant>) -> Self {
+        Self {
+            retained: since,
+            ..self
+        }
+    }
+
+    /// Which event it is, to be kept.
+    pub(crate) fn shared_id(&self) -> Arc<EventId> {
+        match &self.id {
+            Id::Borrowed(id) => Arc::new((*id).clone()),
+            Id::Shared(id) => Arc::clone(id),
         }
     }
 
@@ -89,10 +126,32 @@ impl<'a> Event<'a> {
         &self.id().event
     }
 
-    /// The how-manieth of this event since its sender connected, from 1.
+    /// The how-manieth of this event since its sender was added, from 1. It goes on when a link was cut and healed.
+    ///
+    /// `#connect` and `#disconnect` have the sender's generation in its place.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// How many of this event a policy has left out right before this one.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many of this event were lost right before this one: for functions. A stream yields [`Lagged`] instead, and
+    /// this is 0.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// How old the event is, if it is no live one but the last value, or a sender that was there, which a new listener
+    /// is given first.
+    #[must_use]
+    pub fn retained(&self) -> Option<Duration> {
+        self.retained.map(|since| since.elapsed())
     }
 
     /// The very value that was triggered with, if this listener is called on the spot and the value is a `T`.
@@ -131,12 +190,11 @@ impl<'a> Event<'a> {
     ///
     /// When the value cannot be written as JSON.
     pub fn into_owned(self) -> Result<Event<'static>, CodecError> {
-        let payload = self.payload()?;
-        let id = match self.id {
-            Id::Borrowed(id) => Arc::new(id.clone()),
-            Id::Shared(id) => id,
-        };
-        Ok(Event::packed(id, self.number, payload))
+        let (payload, id) = (self.payload()?, self.shared_id());
+        Ok(Event::packed(id, self.number, payload)
+            .with_skipped(self.skipped)
+            .with_lost(self.lost)
+            .with_retained(self.retained))
     }
 }
 
@@ -169,7 +227,46 @@ pub struct Presence {
     pub carrier: String,
 }
 
-/// This many events were lost to a listener that did not keep up, right before the next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} events were lost because this listener did not keep up")]
-pub struct Lagged(pub u64);
+/// Some events of one kind were lost: the listener did not keep up, or a link was cut.
+///
+/// A stream yields it where they are missing, right before the next one of the kind, or when nothing else waits.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{count} of the events {} of sender {} were lost to this listener", id.event, id.sender)]
+pub struct Lagged {
+    id: Arc<EventId>,
+    count: u64,
+}
+
+impl Lagged {
+    pub(crate) fn new(id: Arc<EventId>, count: u64) -> Self {
+        Self { id, count }
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whose events.
+    #[must_use]
+    pub fn sender(&self) -> &SenderName {
+        &self.id.sender
+    }
+
+    /// Which events.
+    #[must_use]
+    pub fn name(&self) -> &EventName {
+        &self.id.event
+    }
+
+    pub(crate) fn id(&self) -> &Arc<EventId> {
+        &self.id
+    }
+}
+
+impl fmt::Debug for Lagged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lagged({} of {}/{})", self.count, self.sender(), self.name())
+    }
+}

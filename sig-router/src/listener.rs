@@ -10,7 +10,7 @@ use sig_core::Topic;
 
 use crate::event::{Event, Lagged};
 use crate::hub::{Callback, Hub, ListenerKey, Target};
-use crate::queue::ListenerQueue;
+use crate::queue::{ListenerQueue, ListenerStats};
 
 /// A registration at a hub that ends when it is dropped.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ impl Registration {
             key,
             detached: false,
         }
+    }
+}
+
+impl Registration {
+    pub(crate) fn topic(&self) -> &Topic {
+        &self.topic
     }
 }
 
@@ -64,6 +70,14 @@ impl Listener {
             callback: Some(callback),
             registration: Some(registration),
         }
+    }
+
+    /// What happened to it so far, as far as events came over links: its own router's senders call it on the spot.
+    #[must_use]
+    pub fn stats(&self) -> ListenerStats {
+        self.callback
+            .as_ref()
+            .map_or_else(ListenerStats::default, |callback| callback.stats())
     }
 
     /// Lets the function listen for as long as the router lives.
@@ -106,9 +120,13 @@ impl fmt::Debug for Listener {
 
 /// The events of a topic as a [`Stream`], behind a bounded queue.
 ///
-/// Holds up to 1,024 events or 4 MiB. When it is full, senders wait for it; when nothing is taken from it for five
-/// seconds, it loses events instead until it is empty, and yields [`Lagged`] where they are missing. It ends with the
-/// router: when it is closed, or the last handle to it, its senders and signals is gone. Dropping it unlistens.
+/// What happens when events come faster than they are taken is its [`Policy`](crate::Policy). By default it holds up to
+/// 1,024 events or 4 MiB; when it is full, senders wait for it; when nothing is taken from it for five seconds, it loses
+/// events instead until it is empty. Whatever was lost, here or on the way, it tells with [`Lagged`] where it is missing:
+/// of each event of each sender, the events received and skipped and those reported lost are all that were triggered.
+///
+/// It ends with the router: when it is closed, or the last handle to it, its senders and signals is gone. Dropping it
+/// unlistens.
 ///
 /// ```
 /// use sig_router::Router;
@@ -131,8 +149,15 @@ pub struct EventStream {
 
 impl EventStream {
     pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, queue: Arc<ListenerQueue>) -> Self {
-        let registration = Registration::new(hub, topic, Target::Outlet(Arc::clone(&queue) as _));
+        let target = Target::Outlet(Arc::clone(&queue) as _, queue.policy());
+        let registration = Registration::new(hub, topic, target);
         Self { queue, registration }
+    }
+
+    /// What happened to it so far.
+    #[must_use]
+    pub fn stats(&self) -> ListenerStats {
+        self.queue.stats()
     }
 
     /// Takes the next event, or the news that some were lost; `None` when the router is closed.

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sig_core::{ContentType, Encoding, Payload};
@@ -11,6 +12,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::complaints::Complaints;
 use crate::hub::EventRecord;
+use crate::policy::Policy;
 use crate::pressure::Gate;
 
 /// Kept by everyone who still has to deal with an event. When the last one lets go, its token is cancelled: the event
@@ -24,8 +26,10 @@ pub(crate) struct Item<'a> {
     pub(crate) number: u64,
     /// Its extensions, but for the content type.
     pub(crate) ext: &'a [u8],
-    /// How many events were lost right before it on its way here, as its extensions say.
-    pub(crate) lagged: u64,
+    /// How many events a policy left out right before it on its way here, as its extensions say.
+    pub(crate) skipped: u64,
+    /// How old it is, if it is no live event but a retained one.
+    pub(crate) retained: Option<Duration>,
     /// Presence is never lost to a policy.
     pub(crate) presence: bool,
     content_type: ContentType,
@@ -44,7 +48,8 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
-            lagged: 0,
+            skipped: 0,
+            retained: None,
             presence: false,
             content_type: payload.content_type(),
             bytes: payload.bytes(),
@@ -60,7 +65,8 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
-            lagged: 0,
+            skipped: 0,
+            retained: None,
             presence: false,
             content_type,
             bytes,
@@ -76,7 +82,8 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
-            lagged: 0,
+            skipped: 0,
+            retained: None,
             presence: false,
             content_type,
             bytes,
@@ -88,18 +95,16 @@ impl<'a> Item<'a> {
     }
 
     /// The event with these extensions.
-    pub(crate) fn with_ext(self, ext: &'a [u8]) -> Self {
-        let lagged = Tlvs::new(ext)
-            .map_while(|tlv| tlv.and_then(|tlv| tlv.known()).ok())
-            .find_map(|known| match known {
-                Extension::Lagged(lagged) => Some(lagged),
-                _ => None,
-            });
-        Self {
-            ext,
-            lagged: lagged.unwrap_or(0),
-            ..self
+    pub(crate) fn with_ext(mut self, ext: &'a [u8]) -> Self {
+        self.ext = ext;
+        for known in Tlvs::new(ext).map_while(|tlv| tlv.and_then(|tlv| tlv.known()).ok()) {
+            match known {
+                Extension::Skipped(skipped) => self.skipped = skipped,
+                Extension::Retained { age_ms } => self.retained = Some(Duration::from_millis(age_ms)),
+                _ => {}
+            }
         }
+        self
     }
 
     /// The event, whose delivery somebody waits for.
@@ -158,10 +163,22 @@ impl<'a> Item<'a> {
     }
 }
 
+/// Under which terms an outlet gets an event: those of its least restrictive listener that matches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Terms {
+    pub(crate) policy: Policy,
+    /// Names the listener among those of the outlet.
+    pub(crate) listener: u64,
+}
+
 /// A bounded queue behind which a stream, a callback's task or a client takes events.
 pub(crate) trait Outlet: fmt::Debug + Send + Sync {
-    /// Takes an event or counts it as lost; never waits. When it is full from now on, it shuts the sender's gate.
-    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>);
+    /// Takes an event or counts it as lost; never waits. When it is full from now on, it shuts the sender's gate. The
+    /// caller holds the sender's lane, or is the only one who brings events of this sender.
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms);
+
+    /// The event is at this number: what did not come so far is lost. As `offer`.
+    fn moved_to(&self, event: &Arc<EventRecord>, number: u64);
 
     /// Ends whatever takes from it.
     fn close(&self);

@@ -84,7 +84,7 @@ pub(crate) struct Marks {
     pub(crate) count: usize,
     /// The same in bytes.
     pub(crate) bytes: usize,
-    /// How long it may stay full without one event taken before it lags.
+    /// How long it may stay full without one event taken before it lags, unless a listener says otherwise.
     pub(crate) patience: Duration,
 }
 
@@ -101,10 +101,11 @@ pub(crate) struct Pressure {
     marks: Marks,
     count: usize,
     bytes: usize,
-    held: Vec<Arc<Gate>>,
+    /// The gates that it holds shut, each with how long it may.
+    held: Vec<(Arc<Gate>, Duration)>,
     last_taken: Instant,
-    lagging: bool,
-    lagged: u64,
+    /// The gates of senders that were waited for in vain: their events are lost until the queue is empty.
+    lagging: Vec<Arc<Gate>>,
     /// Whether the router was told that the queue is full, and has not looked at it since.
     listed: bool,
 }
@@ -117,22 +118,14 @@ impl Pressure {
             bytes: 0,
             held: Vec::new(),
             last_taken: Instant::now(),
-            lagging: false,
-            lagged: 0,
+            lagging: Vec::new(),
             listed: false,
         }
     }
 
-    /// Whether the queue takes an event; one that it does not take counts as lost. Presence is taken while it lags too.
-    pub(crate) fn accepts(&mut self, presence: bool) -> bool {
-        let accepts = self.has_room() && (presence || !self.lagging);
-        self.lost_before(u64::from(!accepts));
-        accepts
-    }
-
-    /// So many events were lost on the way to the queue.
-    pub(crate) fn lost_before(&mut self, count: u64) {
-        self.lagged = self.lagged.saturating_add(count);
+    /// Whether the queue takes an event of the sender behind this gate.
+    pub(crate) fn accepts(&self, gate: &Arc<Gate>) -> bool {
+        self.has_room() && !self.lagging.iter().any(|lagging| Arc::ptr_eq(lagging, gate))
     }
 
     fn has_room(&self) -> bool {
@@ -140,22 +133,23 @@ impl Pressure {
         self.count < count.saturating_mul(HARD_COUNT) && self.bytes < bytes.saturating_mul(HARD_BYTES)
     }
 
-    /// An event was put in. Shuts the gate when the queue is full now, unless it has given up holding anybody; true
-    /// when it just became full.
-    pub(crate) fn put(&mut self, bytes: usize, gate: &Arc<Gate>) -> bool {
+    /// An event was put in. Shuts the gate when the queue is full now, for so long at most; true when it just became
+    /// full.
+    pub(crate) fn put(&mut self, bytes: usize, gate: &Arc<Gate>, patience: Duration) -> bool {
         if self.count == 0 {
             self.last_taken = Instant::now();
         }
         self.count += 1;
         self.bytes += bytes;
-        if self.lagging || (self.count < self.marks.count && self.bytes < self.marks.bytes) {
+        if self.count < self.marks.count && self.bytes < self.marks.bytes {
             return false;
         }
-        if self.held.iter().any(|held| Arc::ptr_eq(held, gate)) {
+        if let Some((_, held_for)) = self.held.iter_mut().find(|(held, _)| Arc::ptr_eq(held, gate)) {
+            *held_for = patience.max(*held_for);
             return false;
         }
         gate.shut();
-        self.held.push(Arc::clone(gate));
+        self.held.push((Arc::clone(gate), patience));
         !std::mem::replace(&mut self.listed, true)
     }
 
@@ -166,24 +160,23 @@ impl Pressure {
         self.bytes = self.bytes.saturating_sub(bytes);
         self.last_taken = Instant::now();
         if self.count == 0 {
-            self.lagging = false;
+            self.lagging.clear();
         }
         if self.held.is_empty() || self.count > self.marks.count / 2 || self.bytes > self.marks.bytes / 2 {
             return Vec::new();
         }
-        std::mem::take(&mut self.held)
+        self.let_go()
+    }
+
+    fn let_go(&mut self) -> Vec<Arc<Gate>> {
+        self.held.drain(..).map(|(gate, _)| gate).collect()
     }
 
     /// The queue is gone: everything in it is.
     #[must_use]
     pub(crate) fn close(&mut self) -> Vec<Arc<Gate>> {
         (self.count, self.bytes) = (0, 0);
-        std::mem::take(&mut self.held)
-    }
-
-    /// How many events were lost since the last call.
-    pub(crate) fn take_lagged(&mut self) -> u64 {
-        std::mem::take(&mut self.lagged)
+        self.let_go()
     }
 
     /// Lets go of the gates when nothing was taken for too long; until it is drained the queue then loses events.
@@ -193,14 +186,30 @@ impl Pressure {
             self.listed = false;
             return GivenUp::NotFull;
         }
-        let due = self.last_taken + self.marks.patience;
-        if now < due {
-            return GivenUp::NotYet(due);
+        let last_taken = self.last_taken;
+        let due = |patience| last_taken.checked_add(patience).unwrap_or(last_taken + FOR_EVER);
+        let mut lagging = Vec::new();
+        self.held.retain(|(gate, patience)| {
+            let holds_on = now < due(*patience);
+            if !holds_on {
+                lagging.push(Arc::clone(gate));
+            }
+            holds_on
+        });
+        let next = self.held.iter().map(|(_, patience)| due(*patience)).min();
+        self.listed = next.is_some();
+        match next {
+            Some(next) if lagging.is_empty() => GivenUp::NotYet(next),
+            _ => {
+                self.lagging.extend(lagging.iter().cloned());
+                GivenUp::Lagging(lagging, next)
+            }
         }
-        (self.lagging, self.listed) = (true, false);
-        GivenUp::Lagging(std::mem::take(&mut self.held))
     }
 }
+
+/// Longer than any program runs.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// What came of asking a queue to give up.
 #[derive(Debug)]
@@ -209,8 +218,8 @@ pub(crate) enum GivenUp {
     NotFull,
     /// It may stay full until then.
     NotYet(Instant),
-    /// It lags now; release these.
-    Lagging(Vec<Arc<Gate>>),
+    /// It lags now; release these. Others may be held on until then.
+    Lagging(Vec<Arc<Gate>>, Option<Instant>),
 }
 
 /// A queue that can hold up senders.
@@ -238,12 +247,13 @@ impl Stalls {
             match queue.give_up(now) {
                 GivenUp::NotFull => false,
                 GivenUp::NotYet(due) => {
-                    next = Some(next.map_or(due, |next| next.min(due)));
+                    next = Some(next.map_or(due, |next: Instant| next.min(due)));
                     true
                 }
-                GivenUp::Lagging(gates) => {
+                GivenUp::Lagging(gates, due) => {
+                    next = next.into_iter().chain(due).min();
                     lagging.push((queue, gates));
-                    false
+                    due.is_some()
                 }
             }
         });

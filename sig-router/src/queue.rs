@@ -1,35 +1,78 @@
 //! The bounded queue of a stream listener, or of a callback that hears events from links.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
 
 use crate::event::{Event, Lagged};
+use crate::flow::{Arriving, Backlog, Class, Track, Tracks};
 use crate::hub::EventRecord;
-use crate::outlet::{Item, Outlet, Receipt};
+use crate::listen::Listen;
+use crate::outlet::{Item, Outlet, Receipt, Terms};
+use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
 
 /// How much one listener may have waiting.
-pub(crate) const LISTENER_MARKS: Marks = Marks {
+const MARKS: Marks = Marks {
     count: 1024,
     bytes: 4 * 1024 * 1024,
-    patience: Duration::from_secs(5),
+    patience: DEFAULT_PATIENCE,
 };
 
 /// What a listener takes.
 pub(crate) type Delivery = Result<Event<'static>, Lagged>;
 
+/// How a listener's queue is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) marks: Marks,
+    pub(crate) policy: Policy,
+}
+
+impl Settings {
+    pub(crate) fn of(listen: &Listen) -> Self {
+        let count = listen.capacity.unwrap_or(MARKS.count);
+        Self {
+            marks: Marks {
+                count,
+                patience: listen.policy.patience(),
+                ..MARKS
+            },
+            policy: listen.policy,
+        }
+    }
+}
+
+/// What happened to a listener so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListenerStats {
+    /// Events that it took.
+    pub received: u64,
+    /// Events that were lost, as it was told with [`Lagged`].
+    pub lost: u64,
+    /// Events that its policy left out, here and on their way.
+    pub skipped: u64,
+    /// Events that wait for it.
+    pub waiting: usize,
+}
+
 /// The bounded queue of one listener.
 pub(crate) struct ListenerQueue {
     state: Mutex<State>,
     ready: AtomicWaker,
+    /// Wakes the reader when the time of an event has come that is held back.
+    timer: Mutex<Option<Pin<Box<Sleep>>>>,
     stalls: Arc<Stalls>,
+    policy: Policy,
     /// Where the listener was added, for people.
     place: &'static Location<'static>,
     /// Whether an event is delivered when it was dealt with, and not already when it lies here.
@@ -38,60 +81,84 @@ pub(crate) struct ListenerQueue {
 }
 
 struct State {
-    entries: VecDeque<Entry>,
+    backlog: Backlog<Waiting>,
+    /// Taken out already, but what was lost before it was told first.
+    next: Option<Taken>,
+    tracks: Tracks,
+    /// Whether something was lost that the next event of its kind may not be there to tell.
+    has_rest: bool,
     pressure: Pressure,
+    stats: ListenerStats,
     closed: bool,
 }
 
-struct Entry {
-    /// Events lost right before this one.
-    lagged: u64,
+struct Waiting {
     event: Event<'static>,
-    bytes: usize,
+    /// Its place in its track; none for presence, which is never lost.
+    position: Option<u64>,
     receipt: Option<Receipt>,
+}
+
+/// What a listener takes, with what is to be kept until it is dealt with.
+type Taken = (Event<'static>, Option<Receipt>);
+
+/// What is there for a listener that looks.
+enum Look {
+    Taken(Delivery, Option<Receipt>),
+    /// Nothing; an event is held back until then.
+    Empty(Option<Instant>),
+    Closed,
 }
 
 impl ListenerQueue {
     #[track_caller]
-    pub(crate) fn new(marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
-        Self::make(Location::caller(), marks, stalls, false)
+    pub(crate) fn new(settings: Settings, stalls: Arc<Stalls>) -> Arc<Self> {
+        Self::make(Location::caller(), settings, stalls, false)
+    }
+
+    /// One for a stream that was asked for at this place.
+    pub(crate) fn of_stream(place: &'static Location<'static>, settings: Settings, stalls: Arc<Stalls>) -> Arc<Self> {
+        Self::make(place, settings, stalls, false)
     }
 
     /// One for a function that was added at this place; see [`next_kept`](Self::next_kept).
-    pub(crate) fn at(place: &'static Location<'static>, marks: Marks, stalls: Arc<Stalls>) -> Arc<Self> {
-        Self::make(place, marks, stalls, true)
+    pub(crate) fn at(place: &'static Location<'static>, settings: Settings, stalls: Arc<Stalls>) -> Arc<Self> {
+        Self::make(place, settings, stalls, true)
     }
 
-    fn make(place: &'static Location<'static>, marks: Marks, stalls: Arc<Stalls>, keeps_receipts: bool) -> Arc<Self> {
+    fn make(
+        place: &'static Location<'static>,
+        settings: Settings,
+        stalls: Arc<Stalls>,
+        keeps_receipts: bool,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             state: Mutex::new(State {
-                entries: VecDeque::new(),
-                pressure: Pressure::new(marks),
+                backlog: Backlog::default(),
+                next: None,
+                tracks: Tracks::default(),
+                has_rest: false,
+                pressure: Pressure::new(settings.marks),
+                stats: ListenerStats::default(),
                 closed: false,
             }),
             ready: AtomicWaker::new(),
+            timer: Mutex::new(None),
             stalls,
+            policy: settings.policy,
             place,
             keeps_receipts,
             me: me.clone(),
         })
     }
 
-    /// Takes the next delivery; `None` when the queue is empty.
-    fn pop(&self) -> Option<(Delivery, Option<Receipt>)> {
+    fn look(&self) -> Look {
         let mut state = self.state.lock();
-        let Some(front) = state.entries.front_mut() else {
-            let lagged = state.pressure.take_lagged();
-            return (lagged > 0).then_some((Err(Lagged(lagged)), None));
-        };
-        if front.lagged > 0 {
-            return Some((Err(Lagged(std::mem::take(&mut front.lagged))), None));
-        }
-        let entry = state.entries.pop_front()?;
-        let released = state.pressure.took(1, entry.bytes);
+        let mut released = Vec::new();
+        let look = state.look(Instant::now(), &mut released);
         drop(state);
         release_all(released);
-        Some((Ok(entry.event), entry.receipt))
+        look
     }
 
     /// Takes the next delivery without waiting; `Ready(None)` when the queue is closed and empty.
@@ -99,16 +166,35 @@ impl ListenerQueue {
         self.poll_kept(cx).map(|taken| taken.map(|(delivery, _)| delivery))
     }
 
-    fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<Option<(Delivery, Option<Receipt>)>> {
-        if let Some(delivery) = self.pop() {
-            return Poll::Ready(Some(delivery));
+    pub(crate) fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<Option<(Delivery, Option<Receipt>)>> {
+        if let Look::Taken(delivery, receipt) = self.look() {
+            return Poll::Ready(Some((delivery, receipt)));
         }
         self.ready.register(cx.waker());
-        match self.pop() {
-            Some(delivery) => Poll::Ready(Some(delivery)),
-            None if self.state.lock().closed => Poll::Ready(None),
-            None => Poll::Pending,
+        loop {
+            match self.look() {
+                Look::Taken(delivery, receipt) => return Poll::Ready(Some((delivery, receipt))),
+                Look::Closed => return Poll::Ready(None),
+                Look::Empty(None) => return Poll::Pending,
+                Look::Empty(Some(due)) if self.poll_timer(due, cx).is_pending() => return Poll::Pending,
+                Look::Empty(Some(_)) => {}
+            }
         }
+    }
+
+    /// Ready when the time has come. Without a runtime there are no timers: the next event then brings the one that is
+    /// held back along.
+    fn poll_timer(&self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if Handle::try_current().is_err() {
+            return Poll::Pending;
+        }
+        let due = due.into();
+        let mut timer = self.timer.lock();
+        let sleep = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if sleep.deadline() != due {
+            sleep.as_mut().reset(due);
+        }
+        sleep.as_mut().poll(cx)
     }
 
     /// Waits for the next delivery; `None` when the queue is closed and empty.
@@ -124,13 +210,94 @@ impl ListenerQueue {
     /// Closes it and drops what waits: nobody will take it.
     pub(crate) fn discard(&self) {
         self.close();
-        let entries = std::mem::take(&mut self.state.lock().entries);
-        drop(entries);
+        let dropped = {
+            let mut state = self.state.lock();
+            (state.backlog.drain(), state.next.take())
+        };
+        drop(dropped);
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
-        self.state.lock().entries.len()
+        self.state.lock().waiting()
+    }
+
+    pub(crate) fn stats(&self) -> ListenerStats {
+        let state = self.state.lock();
+        ListenerStats {
+            waiting: state.waiting(),
+            ..state.stats
+        }
+    }
+}
+
+impl State {
+    fn waiting(&self) -> usize {
+        self.backlog.len() + usize::from(self.next.is_some())
+    }
+
+    fn look(&mut self, now: Instant, released: &mut Vec<Arc<Gate>>) -> Look {
+        if let Some((event, receipt)) = self.next.take() {
+            self.stats.received += 1;
+            return Look::Taken(Ok(event), receipt);
+        }
+        self.backlog.ripen(now);
+        let Some(entry) = self.backlog.pop() else {
+            return match self.lost_at_the_end() {
+                Some(lagged) => Look::Taken(Err(lagged), None),
+                None if self.closed => Look::Closed,
+                None => Look::Empty(self.backlog.next_due()),
+            };
+        };
+        let counted = matches!(entry.class, Class::Event { policy, .. } if policy.blocks());
+        released.append(
+            &mut self
+                .pressure
+                .took(usize::from(counted), if counted { entry.bytes } else { 0 }),
+        );
+        let Waiting {
+            event,
+            position,
+            receipt,
+        } = entry.item;
+        let track = position.and_then(|position| Some((position, self.tracks.get(entry.alias)?)));
+        let lost = track.map_or(0, |(position, track)| track.taken(position, entry.skipped));
+        self.stats.skipped += entry.skipped;
+        let event = event.with_skipped(entry.skipped);
+        if lost > 0 {
+            self.stats.lost += lost;
+            let lagged = Lagged::new(event.shared_id(), lost);
+            self.next = Some((event, receipt));
+            return Look::Taken(Err(lagged), None);
+        }
+        self.stats.received += 1;
+        Look::Taken(Ok(event), receipt)
+    }
+
+    /// What was lost behind the last event of its kind that came.
+    fn lost_at_the_end(&mut self) -> Option<Lagged> {
+        if !self.has_rest {
+            return None;
+        }
+        for (alias, event, track) in self.tracks.each() {
+            if self.backlog.holds(alias) {
+                continue;
+            }
+            let lost = track.rest();
+            if lost > 0 {
+                self.stats.lost += lost;
+                // Of an event that is no more nobody could tell the name.
+                if let Some(event) = event.upgrade() {
+                    return Some(Lagged::new(Arc::clone(event.id()), lost));
+                }
+            }
+        }
+        self.has_rest = false;
+        None
     }
 }
 
@@ -140,36 +307,81 @@ impl Outlet for ListenerQueue {
         let released = {
             let mut state = self.state.lock();
             state.closed = true;
+            state.backlog.let_all_go();
             state.pressure.close()
         };
         release_all(released);
         self.ready.wake();
     }
 
-    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
-        let mut state = self.state.lock();
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
         if state.closed {
             return;
         }
-        state.pressure.lost_before(item.lagged);
-        if !state.pressure.accepts(item.presence) {
+        let (series, number) = (event.series(), item.number);
+        let base = if item.retained.is_some() { 1 } else { 1 + item.skipped };
+        let new = || Track::new(series, number.saturating_sub(base));
+        let position = state.tracks.of(event, new).offered(series, number);
+        let class = if item.presence {
+            Class::Presence {
+                connects: event.name().as_str() == sig_core::CONNECT,
+            }
+        } else {
+            Class::Event {
+                policy: self.policy,
+                listener: 0,
+            }
+        };
+        // What came already does not come again, but for a sender that is new with another router's count.
+        if position.is_none() && !(item.presence && item.retained.is_none()) {
             return;
         }
-        let lagged = state.pressure.take_lagged();
+        if self.policy.blocks() && !item.presence && !state.pressure.accepts(gate) {
+            state.has_rest = true;
+            return;
+        }
         let bytes = item.bytes().len();
-        let event = Event::packed(Arc::clone(event.id()), item.number, item.payload().clone());
-        state.entries.push_back(Entry {
-            lagged,
-            event,
+        let arriving = Arriving {
+            alias: event.alias,
+            number,
+            sender: &event.id().sender,
+            skipped: item.skipped,
             bytes,
-            receipt: item.receipt().filter(|_| self.keeps_receipts),
+            class,
+        };
+        let now = Instant::now();
+        let Ok(pushed) = state.backlog.push(&arriving, now, |_| {
+            let since = item.retained.and_then(|age| now.checked_sub(age));
+            Ok::<_, std::convert::Infallible>(Waiting {
+                event: Event::packed(Arc::clone(event.id()), number, item.payload().clone()).with_retained(since),
+                position: position.filter(|_| !item.presence),
+                receipt: item.receipt().filter(|_| self.keeps_receipts),
+            })
         });
-        let turned_full = state.pressure.put(bytes, gate);
-        drop(state);
+        state.has_rest |= pushed.lost() > 0;
+        let blocks = self.policy.blocks() && !item.presence;
+        let turned_full = blocks && state.pressure.put(bytes, gate, self.policy.patience());
+        drop(guard);
         if turned_full {
             self.stalls.add(self.me.clone());
         }
         self.ready.wake();
+    }
+
+    fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
+        let series = event.series();
+        let mut state = self.state.lock();
+        let is_behind = state
+            .tracks
+            .of(event, || Track::new(series, number))
+            .moved_to(series, number);
+        state.has_rest |= is_behind;
+        drop(state);
+        if is_behind {
+            self.ready.wake();
+        }
     }
 }
 

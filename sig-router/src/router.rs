@@ -9,14 +9,15 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::Serialize;
-use sig_core::{CodecError, RawJson, Reason, Topic};
+use sig_core::{CodecError, RawJson, Reason};
 use tokio::runtime::Handle;
 
 use crate::error::{ListenError, RequestError};
 use crate::event::Event;
 use crate::hub::{Callback, Hub, Owner, SenderInfo};
+use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
-use crate::queue::{LISTENER_MARKS, ListenerQueue};
+use crate::queue::{ListenerQueue, Settings};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::sender::SenderBuilder;
 
@@ -80,7 +81,7 @@ impl Router {
     ///
     /// # Errors
     ///
-    /// [`ListenError::Name`] when the topic breaks the rules.
+    /// [`ListenError::Name`] when the topic breaks the rules, [`ListenError::Policy`] when the policy cannot be kept.
     #[track_caller]
     pub fn add_listener<T>(
         &self,
@@ -88,35 +89,39 @@ impl Router {
         function: impl Fn(&Event<'_>) + Send + Sync + 'static,
     ) -> Result<Listener, ListenError>
     where
-        T: TryInto<Topic>,
+        T: TryInto<Listen>,
         ListenError: From<T::Error>,
     {
-        Ok(self.add_listener_at(topic.try_into()?, Box::new(function), Location::caller()))
+        let listen = topic.try_into()?.checked()?;
+        Ok(self.add_listener_at(listen, Box::new(function), Location::caller()))
     }
 
     /// As [`add_listener`](Self::add_listener), for one that was asked for at this place.
     pub(crate) fn add_listener_at(
         &self,
-        topic: Topic,
+        listen: Listen,
         function: Box<dyn Fn(&Event<'_>) + Send + Sync>,
         place: &'static Location<'static>,
     ) -> Listener {
-        Listener::new(&self.hub, topic, Callback::new(function, place))
+        let callback = Callback::new(function, Settings::of(&listen), place);
+        Listener::new(&self.hub, listen.topic, callback)
     }
 
-    /// The events of a topic as a stream. Every event triggered from now on is in it.
+    /// The events of a topic as a stream. Every event triggered from now on is in it, unless the policy that it was asked
+    /// for with ([`Listen`]) leaves it out.
     ///
     /// # Errors
     ///
-    /// [`ListenError::Name`] when the topic breaks the rules.
+    /// [`ListenError::Name`] when the topic breaks the rules, [`ListenError::Policy`] when the policy cannot be kept.
     #[track_caller]
     pub fn listen<T>(&self, topic: T) -> Result<EventStream, ListenError>
     where
-        T: TryInto<Topic>,
+        T: TryInto<Listen>,
         ListenError: From<T::Error>,
     {
-        let queue = ListenerQueue::new(LISTENER_MARKS, Arc::clone(self.hub.stalls()));
-        Ok(EventStream::new(&self.hub, topic.try_into()?, queue))
+        let listen = topic.try_into()?.checked()?;
+        let queue = ListenerQueue::new(Settings::of(&listen), Arc::clone(self.hub.stalls()));
+        Ok(EventStream::new(&self.hub, listen.topic, queue))
     }
 
     /// Asks a sender; await the result. The deadline is ten seconds unless set otherwise.

@@ -1,6 +1,6 @@
 //! Declaring senders, and the handle of one that is connected.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use sig_core::{EventName, NameError, Reason, SenderName};
 
 use crate::error::{AddSenderError, SignalError};
-use crate::hub::{Added, Hub, NewSender, Owner, SenderRecord};
+use crate::hub::{Added, Hub, NewSender, Owner, SenderRecord, new_series};
 use crate::request::{Handler, HandlerError, Request, Requests};
 use crate::router::Router;
 use crate::signal::Signal;
@@ -132,6 +132,8 @@ impl SenderBuilder<&Router> {
             owner: Owner::Local,
             carrier: "local",
             uplink: None,
+            series: new_series(),
+            numbers: BTreeMap::new(),
         };
         let added = hub.add_sender(new)?;
         Ok(Sender::new(hub, added))

@@ -318,6 +318,10 @@ impl Link {
             methods::ANNOUNCE => {
                 let announce: Announce = read_params(methods::ANNOUNCE, &params).map_err(bad_frame)?;
                 let event = self.mirror(&announce.sender, &announce.event);
+                if !event.name().is_presence() {
+                    event.set_series(announce.series, announce.number);
+                    self.shared.remote.tell_position(&event, announce.number);
+                }
                 self.aliases.lock().insert(announce.alias, event);
                 return Ok(());
             }

@@ -19,11 +19,12 @@ use super::state::LinkState;
 use crate::error::ListenError;
 use crate::event::{Event, Lagged};
 use crate::hub::Callback;
+use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
-use crate::queue::{LISTENER_MARKS, ListenerQueue};
+use crate::queue::{ListenerQueue, ListenerStats, Settings};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::session::params::{AddListener, RemoveListener};
-use crate::session::{WantState, methods};
+use crate::session::{Change, WantState, Wish, methods};
 
 /// One topic that this program wants from the router, for any number of listeners.
 #[derive(Debug)]
@@ -67,15 +68,22 @@ impl Subscription {
     }
 
     /// Asks the router for the topic.
-    pub(super) fn send(&self, link: &Arc<Link>, id: u64, topic: &Topic) -> Result<PendingCall, CallError> {
+    pub(super) fn send(&self, link: &Arc<Link>, topic: &Topic, want: &AddListener) -> Result<PendingCall, CallError> {
         if link.is_pysig() {
             return link.call_for_listener(&AddListener::new(None, topic), topic.clone(), DEFAULT_TIMEOUT);
         }
-        link.call(
-            methods::ADD_LISTENER,
-            &AddListener::new(Some(id), topic),
-            DEFAULT_TIMEOUT,
-        )
+        link.call(methods::ADD_LISTENER, want, DEFAULT_TIMEOUT)
+    }
+
+    /// The router is asked again, under other terms.
+    fn pend(&self) {
+        self.states.send_if_modified(|state| {
+            let was_live = *state == SubscriptionState::Live;
+            if was_live {
+                *state = SubscriptionState::Pending;
+            }
+            was_live
+        });
     }
 
     /// Waits for the router's answer and acts on it, unless the link is down by then: the next one begins anew.
@@ -122,30 +130,34 @@ impl Subscription {
 struct Share {
     shared: Weak<Shared>,
     topic: Topic,
+    wish: Wish,
     subscription: Arc<Subscription>,
     /// Whether it was given up already, or is never to be.
     settled: bool,
 }
 
 impl Share {
-    fn take(shared: &Arc<Shared>, topic: &Topic) -> Result<Self, ListenError> {
+    fn take(shared: &Arc<Shared>, topic: &Topic, wish: Wish) -> Result<Self, ListenError> {
         if shared.is_closing() {
             return Err(ListenError::Closed);
         }
         let mut ledger = shared.ledger.lock();
-        let wanted = ledger.add_listener(topic);
+        let (id, change) = ledger.add_listener(topic, wish);
         let entry = shared.subscriptions.entry(topic.clone());
         let subscription = Arc::clone(&entry.or_insert_with(|| Arc::new(Subscription::new())));
-        if let Some(link) = shared.link().filter(|_| wanted.first) {
-            let (pending, subscription) = (subscription.send(&link, wanted.id, topic), Arc::clone(&subscription));
-            shared.tasks.spawn("registering", async move {
-                subscription.finish(&link, wanted.id, pending).await
-            });
+        if let (Change::Listen(want), Some(link)) = (change, shared.link()) {
+            subscription.pend();
+            let (pending, subscription) = (subscription.send(&link, topic, &want), Arc::clone(&subscription));
+            shared.tasks.spawn(
+                "registering",
+                async move { subscription.finish(&link, id, pending).await },
+            );
         }
         drop(ledger);
         let share = Self {
             shared: Arc::downgrade(shared),
             topic: topic.clone(),
+            wish,
             subscription,
             settled: false,
         };
@@ -164,7 +176,16 @@ impl Share {
         }
         let shared = self.shared.upgrade()?;
         let mut ledger = shared.ledger.lock();
-        let id = ledger.remove_listener(&self.topic)?;
+        let id = match ledger.remove_listener(&self.topic, self.wish) {
+            Change::None => return None,
+            Change::Listen(want) => {
+                // More may be left out from now on. Where that is not possible, each listener does so by itself.
+                let link = shared.link().filter(|link| !link.is_pysig())?;
+                drop(self.subscription.send(&link, &self.topic, &want));
+                return None;
+            }
+            Change::Unlisten(id) => id,
+        };
         shared.subscriptions.remove(&self.topic);
         let link = shared.link()?;
         let id = match link.pysig() {
@@ -197,6 +218,12 @@ pub struct RemoteListener {
 }
 
 impl RemoteListener {
+    /// What happened to it so far.
+    #[must_use]
+    pub fn stats(&self) -> ListenerStats {
+        self.listener.stats()
+    }
+
     /// Lets the function listen for as long as the client router lives.
     pub fn detach(mut self) {
         self.share.settled = true;
@@ -244,6 +271,12 @@ impl RemoteEventStream {
     /// Safe to cancel: no event is lost.
     pub async fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
         self.stream.recv().await
+    }
+
+    /// What happened to it so far.
+    #[must_use]
+    pub fn stats(&self) -> ListenerStats {
+        self.stream.stats()
     }
 
     /// How many events wait.
@@ -308,13 +341,19 @@ impl ClientRouter {
         function: impl Fn(&Event<'_>) + Send + Sync + 'static,
     ) -> BoxFuture<'static, Result<RemoteListener, ListenError>>
     where
-        T: TryInto<Topic>,
+        T: TryInto<Listen>,
         ListenError: From<T::Error>,
     {
         // Not an async fn: the caller's place is where the listener is added, not where its future is polled.
-        let topic = topic.try_into().map_err(ListenError::from);
-        let callback = Callback::new(Box::new(function), Location::caller());
-        listen(Arc::clone(self.shared()), topic, callback).boxed()
+        let wanted = topic.try_into().map_err(ListenError::from).and_then(Listen::checked);
+        let place = Location::caller();
+        let shared = Arc::clone(self.shared());
+        async move {
+            let wanted = wanted?;
+            let callback = Callback::new(Box::new(function), Settings::of(&wanted), place);
+            listen(shared, wanted, callback).await
+        }
+        .boxed()
     }
 
     /// The events of a topic of remote senders as a stream.
@@ -335,26 +374,21 @@ impl ClientRouter {
         topic: T,
     ) -> impl Future<Output = Result<RemoteEventStream, ListenError>> + Send + use<T>
     where
-        T: TryInto<Topic>,
+        T: TryInto<Listen>,
         ListenError: From<T::Error>,
     {
         // Not an async fn, for the same reason.
-        let topic = topic.try_into().map_err(ListenError::from);
-        let shared = Arc::clone(self.shared());
-        let queue = ListenerQueue::new(LISTENER_MARKS, Arc::clone(shared.remote.stalls()));
-        stream(shared, topic, queue)
+        let wanted = topic.try_into().map_err(ListenError::from).and_then(Listen::checked);
+        let place = Location::caller();
+        stream(Arc::clone(self.shared()), wanted, place)
     }
 }
 
 /// Adds a function that listens: first here, so that nothing is missed once the router has the subscription.
-async fn listen(
-    shared: Arc<Shared>,
-    topic: Result<Topic, ListenError>,
-    callback: Callback,
-) -> Result<RemoteListener, ListenError> {
-    let topic = topic?;
-    let listener = Listener::new(&shared.remote, topic.clone(), callback);
-    let share = Share::take(&shared, &topic)?;
+async fn listen(shared: Arc<Shared>, wanted: Listen, callback: Callback) -> Result<RemoteListener, ListenError> {
+    let wish = wish_of(&wanted);
+    let listener = Listener::new(&shared.remote, wanted.topic.clone(), callback);
+    let share = Share::take(&shared, &wanted.topic, wish)?;
     share.subscription.live().await?;
     Ok(RemoteListener { listener, share })
 }
@@ -362,12 +396,21 @@ async fn listen(
 /// Adds a stream, in the same order.
 async fn stream(
     shared: Arc<Shared>,
-    topic: Result<Topic, ListenError>,
-    queue: Arc<ListenerQueue>,
+    wanted: Result<Listen, ListenError>,
+    place: &'static Location<'static>,
 ) -> Result<RemoteEventStream, ListenError> {
-    let topic = topic?;
-    let stream = EventStream::new(&shared.remote, topic.clone(), queue);
-    let share = Share::take(&shared, &topic)?;
+    let wanted = wanted?;
+    let wish = wish_of(&wanted);
+    let queue = ListenerQueue::of_stream(place, Settings::of(&wanted), Arc::clone(shared.remote.stalls()));
+    let stream = EventStream::new(&shared.remote, wanted.topic.clone(), queue);
+    let share = Share::take(&shared, &wanted.topic, wish)?;
     share.subscription.live().await?;
     Ok(RemoteEventStream { stream, share })
+}
+
+fn wish_of(wanted: &Listen) -> Wish {
+    Wish {
+        policy: wanted.policy,
+        snapshot: wanted.snapshot,
+    }
 }

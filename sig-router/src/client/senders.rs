@@ -14,7 +14,7 @@ use super::shared::Shared;
 use super::state::{LinkState, SenderState};
 use super::uplink::SenderUplink;
 use crate::error::{AddSenderError, RequestError, SignalError};
-use crate::hub::{Hub, NewSender, Owner};
+use crate::hub::{Hub, NewSender, Owner, new_series};
 use crate::request::{DEFAULT_TIMEOUT, Requests};
 use crate::sender::{Declared, Sender, SenderBuilder};
 use crate::session::params::{AddSender, AddSenderReply, RemoveSender};
@@ -161,6 +161,8 @@ impl SenderBuilder<&ClientRouter> {
             sender: name.clone(),
             events: events.iter().cloned().collect(),
             requests: requests.names(),
+            series: None,
+            numbers: BTreeMap::new(),
         };
         let entry = Arc::new(RemoteEntry::new(name.clone(), requests.clone()));
         let wanted = Wanted::add(shared, &entry, &want)?;
@@ -181,6 +183,8 @@ impl SenderBuilder<&ClientRouter> {
             owner: Owner::Local,
             carrier: "local",
             uplink: Some(Arc::clone(&entry.uplink) as _),
+            series: new_series(),
+            numbers: BTreeMap::new(),
         };
         let added = shared.local.add_sender(new)?;
         entry.uplink.attach(&added.sender.gate);

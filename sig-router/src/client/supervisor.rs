@@ -125,9 +125,10 @@ pub(super) fn opened(link: &Arc<Link>) {
         shared.set_link(link);
         for want in ledger.replay() {
             match want {
-                Want::Listener { id, topic } => {
+                Want::Listener(topic, want) => {
                     let subscription = shared.subscriptions.get(&topic).map(|entry| Arc::clone(&entry));
-                    listeners.extend(subscription.map(|entry| (entry.send(link, id, &topic), entry, id)));
+                    let id = want.listener_id.unwrap_or_default();
+                    listeners.extend(subscription.map(|entry| (entry.send(link, &topic, &want), entry, id)));
                 }
                 Want::Sender(want) => {
                     let entry = shared.senders.get(&want.sender).map(|entry| Arc::clone(&entry));

@@ -9,9 +9,16 @@ use sig_core::{EventName, SenderName};
 
 use super::link::Link;
 use crate::hub::EventRecord;
-use crate::outlet::{Item, Outlet, Uplink};
+use crate::outlet::{Item, Outlet, Terms, Uplink};
+use crate::policy::Policy;
 use crate::pressure::Gate;
 use crate::session::Credit;
+
+/// Credit bounds what waits for the router: nothing of it is left out.
+const UPLINK: Terms = Terms {
+    policy: Policy::Block(crate::policy::DEFAULT_PATIENCE),
+    listener: 0,
+};
 
 /// What the rest of an event's frame may need beside its data.
 const FRAME_OVERHEAD: usize = 512;
@@ -145,7 +152,7 @@ impl Online {
                 .send_event(&self.link, event, item, gate)
                 .map(|sent| sent.then_some(0)),
             None => match self.alias(event) {
-                Some(alias) => self.link.outbox().offer(alias, None, item, gate),
+                Some(alias) => self.link.outbox().offer(alias, false, event, item, gate, &UPLINK),
                 None => Ok(None),
             },
         };
@@ -168,7 +175,7 @@ impl Drop for SenderUplink {
 }
 
 impl Outlet for SenderUplink {
-    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
         let mut state = self.state.lock();
         let Some(online) = &mut state.online else { return };
         let Some(cost) = online.send(event, item, gate) else {
@@ -183,6 +190,9 @@ impl Outlet for SenderUplink {
             state.held_credit = true;
         }
     }
+
+    /// The numbers of the events that follow tell it.
+    fn moved_to(&self, _: &Arc<EventRecord>, _: u64) {}
 
     fn close(&self) {}
 }

@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use sig_core::Tasks;
 use tokio::sync::Notify;
 
-use crate::event::Event;
+use super::record::EventRecord;
+use crate::event::{Event, Lagged};
 use crate::outlet::Outlet;
 use crate::pressure::Stalls;
-use crate::queue::{LISTENER_MARKS, ListenerQueue};
+use crate::queue::{ListenerQueue, ListenerStats, Settings};
 use crate::request::panic_text;
 
 type Function = dyn Fn(&Event<'_>) + Send + Sync;
@@ -55,12 +56,14 @@ pub(crate) struct Callback {
     live: AtomicBool,
     running: AtomicUsize,
     ended: Notify,
+    settings: Settings,
     mailbox: OnceLock<Arc<ListenerQueue>>,
 }
 
 impl Callback {
-    pub(crate) fn new(function: Box<Function>, place: &'static Location<'static>) -> Self {
+    pub(crate) fn new(function: Box<Function>, settings: Settings, place: &'static Location<'static>) -> Self {
         Self {
+            settings,
             function: Mutex::new(Some(Arc::from(function))),
             place,
             live: AtomicBool::new(true),
@@ -88,6 +91,20 @@ impl Callback {
         if !self.live.load(Ordering::SeqCst) {
             self.ended.notify_waiters();
         }
+    }
+
+    /// The event is at this number; see [`Outlet::moved_to`].
+    pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
+        if let Some(mailbox) = self.mailbox.get() {
+            mailbox.moved_to(event, number);
+        }
+    }
+
+    /// What happened to it so far, if it hears events from links.
+    pub(crate) fn stats(&self) -> ListenerStats {
+        self.mailbox
+            .get()
+            .map_or_else(ListenerStats::default, |mailbox| mailbox.stats())
     }
 
     fn address(&self) -> *const () {
@@ -119,13 +136,20 @@ impl Callback {
     /// The queue through which events from links reach the function, and the task that takes from it.
     pub(crate) fn mailbox(self: &Arc<Self>, tasks: &Tasks, stalls: &Arc<Stalls>) -> Arc<dyn Outlet> {
         let mailbox = self.mailbox.get_or_init(|| {
-            let queue = ListenerQueue::at(self.place, LISTENER_MARKS, Arc::clone(stalls));
+            let queue = ListenerQueue::at(self.place, self.settings, Arc::clone(stalls));
             let (callback, source, stop) = (Arc::clone(self), Arc::clone(&queue), tasks.stop_token().clone());
             tasks.spawn("listener", async move {
+                let mut lost: Option<Lagged> = None;
                 while let Some(Some((delivery, receipt))) = stop.run_until_cancelled(source.next_kept()).await {
                     match delivery {
-                        Ok(event) => callback.call(&event),
-                        Err(lagged) => tracing::warn!(listener = %callback.place, "{lagged}"),
+                        Ok(event) => {
+                            let same = lost.take().filter(|lost| **lost.id() == *event.shared_id());
+                            callback.call(&event.with_lost(same.map_or(0, |lost| lost.count())));
+                        }
+                        Err(lagged) => {
+                            tracing::warn!(listener = %callback.place, "{lagged}");
+                            lost = Some(lagged);
+                        }
                     }
                     drop(receipt);
                     // A flood must not keep the other tasks from running.

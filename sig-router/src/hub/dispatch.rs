@@ -10,7 +10,14 @@ use super::snapshot::Snapshot;
 use crate::error::TriggerError;
 use crate::event::Event;
 use crate::nesting::Nesting;
-use crate::outlet::{Item, Receipt};
+use crate::outlet::{Item, Receipt, Terms};
+use crate::policy::Policy;
+
+/// For outlets that are one listener's own, and know what it wants.
+const OWN_TERMS: Terms = Terms {
+    policy: Policy::Block(crate::policy::DEFAULT_PATIENCE),
+    listener: 0,
+};
 
 /// Why a trigger did not go through at once.
 #[derive(Debug)]
@@ -68,7 +75,7 @@ impl Hub {
             let item = Item::new(number, payload);
             self.put(event, &snapshot, &item, false);
             if let Some(uplink) = &connection.uplink {
-                uplink.offer(event, &item, &sender.gate);
+                uplink.offer(event, &item, &sender.gate, &OWN_TERMS);
             }
             drop(lane);
             item.into_complaints().report(event);
@@ -134,8 +141,8 @@ impl Hub {
 
     /// Puts an event into the queues, and for one from a link into the functions' queues too.
     pub(super) fn put(&self, event: &Arc<EventRecord>, snapshot: &Snapshot, item: &Item<'_>, from_link: bool) {
-        for outlet in &snapshot.outlets {
-            outlet.offer(event, item, &event.sender.gate);
+        for (outlet, terms) in &snapshot.outlets {
+            outlet.offer(event, item, &event.sender.gate, terms);
         }
         let Some(tasks) = self.tasks.as_ref().filter(|_| from_link) else {
             return;
@@ -143,7 +150,19 @@ impl Hub {
         for callback in &snapshot.callbacks {
             callback
                 .mailbox(tasks, &self.stalls)
-                .offer(event, item, &event.sender.gate);
+                .offer(event, item, &event.sender.gate, &OWN_TERMS);
+        }
+    }
+
+    /// Tells everyone who listens that the event is at this number; under the sender's lane, or by the only one who
+    /// brings events of this sender.
+    pub(crate) fn tell_position(&self, event: &Arc<EventRecord>, number: u64) {
+        let snapshot = event.snapshot();
+        for (outlet, _) in &snapshot.outlets {
+            outlet.moved_to(event, number);
+        }
+        for callback in &snapshot.callbacks {
+            callback.moved_to(event, number);
         }
     }
 }

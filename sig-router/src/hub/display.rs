@@ -8,10 +8,10 @@ use super::group::{Group, Target};
 fn write_group(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Result {
     writeln!(f, "-|  {name}")?;
     let mut lines = Vec::new();
-    group.for_each(|target| {
+    group.for_each(|_, target| {
         lines.push(match target {
             Target::Callback(callback) => callback.to_string(),
-            Target::Outlet(outlet) => format!("{outlet:?}"),
+            Target::Outlet(outlet, _) => format!("{outlet:?}"),
         });
     });
     lines.iter().try_for_each(|line| writeln!(f, "-|--> {line}"))

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::callback::Callback;
 use crate::outlet::Outlet;
+use crate::policy::Policy;
 
 /// Names one registration within a router; never used again.
 pub(crate) type ListenerKey = u64;
@@ -17,8 +18,8 @@ pub(crate) type ListenerKey = u64;
 pub(crate) enum Target {
     /// A function, called on the spot for events of this router's own senders.
     Callback(Arc<Callback>),
-    /// A queue: a stream, or a client.
-    Outlet(Arc<dyn Outlet>),
+    /// A queue: a stream, or a client, under the listener's policy.
+    Outlet(Arc<dyn Outlet>, Policy),
 }
 
 /// Listeners of one topic, in the order in which they came, and a version that every change raises.
@@ -53,7 +54,7 @@ impl Group {
         self.targets.lock().len()
     }
 
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&Target)) {
-        self.targets.lock().values().for_each(&mut visit);
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(ListenerKey, &Target)) {
+        self.targets.lock().iter().for_each(|(key, target)| visit(*key, target));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use dispatch::NotNow;
 pub(crate) use group::{ListenerKey, Target};
 pub(crate) use record::{EventRecord, Owner, SenderRecord};
 pub use senders::SenderInfo;
-pub(crate) use senders::{Added, NewSender};
+pub(crate) use senders::{Added, NewSender, new_series};
 
 use crate::pressure::Stalls;
 use group::Group;
@@ -91,8 +91,8 @@ impl Hub {
     pub(crate) fn close(&self) {
         let mut outlets = Vec::new();
         let mut collect = |group: &Group| {
-            group.for_each(|target| match target {
-                Target::Outlet(outlet) => outlets.push(Arc::clone(outlet)),
+            group.for_each(|_, target| match target {
+                Target::Outlet(outlet, _) => outlets.push(Arc::clone(outlet)),
                 Target::Callback(_) => {}
             });
         };

@@ -10,6 +10,7 @@ use sig_core::{ClientId, EventName, SenderName};
 use super::group::Group;
 use super::snapshot::Snapshot;
 use crate::event::{EventId, Presence};
+use crate::flow::UNNUMBERED;
 use crate::outlet::Uplink;
 use crate::pressure::Gate;
 use crate::request::Requests;
@@ -125,6 +126,9 @@ pub(crate) struct EventRecord {
     /// Listeners to everything.
     pub(crate) everything: Arc<Group>,
     number: AtomicU64,
+    /// Names the run of numbers; they go on as long as it is the same.
+    series: AtomicU64,
+    keeps_last: AtomicBool,
     cached: Mutex<Arc<Snapshot>>,
 }
 
@@ -147,6 +151,8 @@ impl EventRecord {
             channel,
             everything,
             number: AtomicU64::new(0),
+            series: AtomicU64::new(UNNUMBERED),
+            keeps_last: AtomicBool::new(false),
             cached: Mutex::new(Arc::new(Snapshot::stale())),
         }
     }
@@ -169,9 +175,21 @@ impl EventRecord {
         self.number.store(number, Ordering::Relaxed);
     }
 
-    /// The next event is number 1 again: a new generation of the sender.
-    pub(crate) fn restart_numbers(&self) {
-        self.number.store(0, Ordering::Relaxed);
+    pub(crate) fn series(&self) -> u64 {
+        self.series.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last one is kept for those who come late.
+    pub(crate) fn keeps_last(&self) -> bool {
+        self.keeps_last.load(Ordering::Relaxed)
+    }
+
+    /// The next event is the one after this of this series. The caller holds the sender's lane, or is the only one who
+    /// brings its events. Gives whether the series goes on and some of it was missed.
+    pub(crate) fn set_series(&self, series: u64, number: u64) -> bool {
+        let goes_on = self.series.swap(series, Ordering::Relaxed) == series;
+        let last = self.number.swap(number, Ordering::Relaxed);
+        goes_on && number > last
     }
 
     /// Who listens now, made anew when a group has changed.

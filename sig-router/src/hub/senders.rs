@@ -1,6 +1,6 @@
 //! Senders come and go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,15 @@ pub(crate) struct NewSender {
     pub(crate) owner: Owner,
     pub(crate) carrier: &'static str,
     pub(crate) uplink: Option<Arc<dyn Uplink>>,
+    /// Names the run of its numbers, and where each event is in it.
+    pub(crate) series: u64,
+    pub(crate) numbers: BTreeMap<EventName, u64>,
+}
+
+/// Names a new run of numbers.
+pub(crate) fn new_series() -> u64 {
+    // As many as every JSON library reads without loss; not 0, which stands for none.
+    fastrand::u64(1..1 << 53)
 }
 
 /// A sender that was added.
@@ -88,12 +97,15 @@ impl Hub {
         }
         registry.forget_former_events(&sender, &new.events);
         for event in &new.events {
-            registry.event(&sender, event, &self.everything).restart_numbers();
+            let record = registry.event(&sender, event, &self.everything);
+            let number = new.numbers.get(event).copied().unwrap_or(0);
+            let was_missed = record.set_series(new.series, number);
+            if number > 0 || was_missed {
+                self.tell_position(&record, number);
+            }
         }
         let connect = registry.event(&sender, &EventName::connect(), &self.everything);
-        let disconnect = registry.event(&sender, &EventName::disconnect(), &self.everything);
-        connect.restart_numbers();
-        disconnect.restart_numbers();
+        registry.event(&sender, &EventName::disconnect(), &self.everything);
         registry.last_generation += 1;
         let generation = registry.last_generation;
         let connection = Connection {
@@ -160,7 +172,8 @@ impl Hub {
         owner: Owner,
     ) -> (Option<(u64, Payload)>, Complaints) {
         let payload = Payload::json(presence).unwrap_or_default();
-        let number = event.next_number();
+        let number = presence.generation;
+        event.set_number(number);
         let item = Item::new(number, &payload).marked_presence(true);
         let from_link = owner != Owner::Local;
         self.put(event, &event.snapshot(), &item, from_link);
@@ -180,9 +193,11 @@ impl Hub {
     }
 
     /// An event was given up before it was triggered: its number is used up, so that the loss shows.
-    pub(crate) fn count_lost(&self, event: &EventRecord) {
-        let _lane = event.sender.lane.lock();
-        event.next_number();
+    pub(crate) fn count_lost(&self, event: &Arc<EventRecord>) {
+        let lane = event.sender.lane.lock();
+        let number = event.next_number();
+        self.tell_position(event, number);
+        drop(lane);
     }
 
     /// Asks a sender.

@@ -1,19 +1,19 @@
 //! Who listens to one event, resolved from the four groups in pysig's order (P3).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::callback::Callback;
 use super::group::{Group, Target};
 use super::record::EventRecord;
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Terms};
 
 /// Who listens to one event: router broadcast, sender broadcast, channel, specific; within a group, as they came.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     versions: Option<[u64; 4]>,
-    /// Queues, each once: a client gets one copy however many of its listeners match.
-    pub(crate) outlets: Vec<Arc<dyn Outlet>>,
+    /// Queues, each once and under the least restrictive terms: a client gets one copy however many of its listeners match.
+    pub(crate) outlets: Vec<(Arc<dyn Outlet>, Terms)>,
     /// Functions, once for each registration (P5).
     pub(crate) callbacks: Vec<Arc<Callback>>,
 }
@@ -61,13 +61,26 @@ impl Snapshot {
 
     fn resolve<'a>(groups: impl Iterator<Item = &'a Group>) -> Self {
         let mut snapshot = Self::stale();
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         for group in groups {
-            group.for_each(|target| match target {
+            group.for_each(|listener, target| match target {
                 Target::Callback(callback) => snapshot.callbacks.push(Arc::clone(callback)),
-                Target::Outlet(outlet) => {
-                    if seen.insert(Arc::as_ptr(outlet).cast::<()>()) {
-                        snapshot.outlets.push(Arc::clone(outlet));
+                Target::Outlet(outlet, policy) => {
+                    let index = *seen.entry(Arc::as_ptr(outlet).cast::<()>()).or_insert_with(|| {
+                        let terms = Terms {
+                            policy: *policy,
+                            listener,
+                        };
+                        snapshot.outlets.push((Arc::clone(outlet), terms));
+                        snapshot.outlets.len() - 1
+                    });
+                    // The least restrictive one counts.
+                    let terms = &mut snapshot.outlets[index].1;
+                    if terms.policy.or(*policy) != terms.policy {
+                        *terms = Terms {
+                            policy: *policy,
+                            listener,
+                        };
                     }
                 }
             });

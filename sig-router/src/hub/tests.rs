@@ -12,8 +12,9 @@ use sig_core::Topic;
 
 use super::Hub;
 use crate::listener::EventStream;
+use crate::policy::Policy;
 use crate::pressure::Marks;
-use crate::queue::ListenerQueue;
+use crate::queue::{ListenerQueue, Settings};
 use crate::{Router, Sender, Signal};
 
 /// Longer than any test runs.
@@ -30,6 +31,13 @@ fn sender(router: &Router, name: &str) -> (Sender, Signal) {
     (sender, signal)
 }
 
+fn settings(marks: Marks) -> Settings {
+    Settings {
+        marks,
+        policy: Policy::Block(marks.patience),
+    }
+}
+
 /// A stream that is full with four events.
 fn stream(hub: &Arc<Hub>, topic: &str, patience: Duration) -> EventStream {
     let marks = Marks {
@@ -38,12 +46,16 @@ fn stream(hub: &Arc<Hub>, topic: &str, patience: Duration) -> EventStream {
         patience,
     };
     let topic: Topic = topic.parse().unwrap();
-    EventStream::new(hub, topic, ListenerQueue::new(marks, Arc::clone(hub.stalls())))
+    EventStream::new(
+        hub,
+        topic,
+        ListenerQueue::new(settings(marks), Arc::clone(hub.stalls())),
+    )
 }
 
 /// What waits in a stream: the number of an event, or how many were lost.
 fn drain(stream: &mut EventStream) -> Vec<Result<u64, u64>> {
     std::iter::from_fn(|| stream.recv().now_or_never().flatten())
-        .map(|item| item.map(|event| event.number()).map_err(|lagged| lagged.0))
+        .map(|item| item.map(|event| event.number()).map_err(|lagged| lagged.count()))
         .collect()
 }

@@ -1,11 +1,12 @@
 //! What waits to be sent to one peer, and the task that sends it.
 
+mod lanes;
 mod pack;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -13,12 +14,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sig_core::{
-    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Encoding, Message, PeerInfo, RawJson, Reason,
+    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Message, PeerInfo, RawJson, Reason,
 };
 use tokio::sync::Notify;
 
+use lanes::{Form, Lane, Lanes};
+
 use crate::hub::EventRecord;
-use crate::outlet::Item;
+use crate::outlet::{Item, Terms};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
 use crate::session::{Next, Pacer, methods};
 
@@ -57,23 +60,21 @@ pub(crate) struct Outbox {
 }
 
 struct State {
-    lanes: Lanes,
+    lanes: Sending,
     pressure: Pressure,
     /// Bytes of control messages in the fast lane.
     fast_bytes: usize,
     /// The same in the bulk lane, among the events.
     ordered_bytes: usize,
-    /// Events in the bulk lane and their bytes, for the pressure.
-    bulk_count: usize,
-    bulk_bytes: usize,
     /// Events that a paced peer has not answered yet, and their bytes.
     paced_events: HashMap<u64, usize>,
-    /// Events that the peer did not get, all in all.
+    /// Events that the peer did not get, all in all, and those that its listeners did not want.
     lost: u64,
-    /// How many of them since the last one of the same alias that it got: said with the next.
+    skipped: u64,
+    /// Where the events are that it did not get, unless a later one went to it: said when there is room.
     missed: HashMap<u32, u64>,
-    /// Aliases that the peer was told.
-    announced: HashSet<u32>,
+    /// Aliases that the peer was told, and the series of their numbers.
+    announced: HashMap<u32, (u64, Weak<EventRecord>)>,
     max_frame: usize,
     /// Whether the session is not open yet, so that nothing but JSON is sure to be understood.
     greeting: bool,
@@ -81,8 +82,8 @@ struct State {
     last_sent: Instant,
 }
 
-enum Lanes {
-    Free { fast: Batch, bulk: Batch },
+enum Sending {
+    Free(Lanes),
     Paced(Pacer),
 }
 
@@ -112,23 +113,19 @@ enum Take {
 impl Outbox {
     pub(crate) fn new(id: ClientId, carrier: Arc<dyn Carrier>, peer: PeerInfo, stalls: Arc<Stalls>) -> Arc<Self> {
         let (lanes, marks) = match peer.pacing {
-            Some(pacing) => (Lanes::Paced(Pacer::new(pacing)), PACED_MARKS),
-            None => {
-                let (fast, bulk) = (Batch::new(peer.encoding), Batch::new(peer.encoding));
-                (Lanes::Free { fast, bulk }, PEER_MARKS)
-            }
+            Some(pacing) => (Sending::Paced(Pacer::new(pacing)), PACED_MARKS),
+            None => (Sending::Free(Lanes::new(peer.encoding)), PEER_MARKS),
         };
         let state = State {
             lanes,
             pressure: Pressure::new(marks),
             fast_bytes: 0,
             ordered_bytes: 0,
-            bulk_count: 0,
-            bulk_bytes: 0,
             paced_events: HashMap::new(),
             lost: 0,
+            skipped: 0,
             missed: HashMap::new(),
-            announced: HashSet::new(),
+            announced: HashMap::new(),
             max_frame: peer.max_frame,
             greeting: peer.pacing.is_none(),
             closed: false,
@@ -210,16 +207,18 @@ impl Outbox {
             return Err(CarrierError::UnknownClient(self.id));
         }
         match lanes {
-            Lanes::Free { fast, bulk } => {
-                let lane = if ahead { fast } else { bulk };
+            Sending::Free(lanes) => {
                 let bytes = if *greeting {
+                    let lane = if ahead { lanes.fast() } else { lanes.bulk() };
                     pack::greeting(lane, &self.peer, message, *max_frame)?
+                } else if ahead {
+                    pack::message(lanes.fast(), &*self.carrier, &self.peer, message, *max_frame)?
                 } else {
-                    pack::message(lane, &*self.carrier, &self.peer, message, *max_frame)?
+                    lanes.push_in_order(self.form(*max_frame), message)?
                 };
                 *(if ahead { &mut *fast_bytes } else { &mut *ordered_bytes }) += bytes;
             }
-            Lanes::Paced(pacer) => {
+            Sending::Paced(pacer) => {
                 let bytes = pack::to_bytes(&*self.carrier, &self.peer, message)?;
                 match message {
                     Message::Call(call) => match call.id.as_ref().and_then(|id| id.number()) {
@@ -243,63 +242,100 @@ impl Outbox {
         Ok(())
     }
 
-    /// Puts an event in, under this alias, and gives the bytes that it was packed in; `None` if it was lost. Before an alias is first used, `announce` tells the peer
-    /// what it stands for.
+    fn form(&self, max_frame: usize) -> Form<'_> {
+        Form {
+            carrier: &*self.carrier,
+            peer: &self.peer,
+            max_frame,
+        }
+    }
+
+    /// Puts an event in, under this alias, and gives the bytes that it was packed in; `None` if it was lost. With
+    /// `announce`, the peer is told before what the alias stands for, unless it knows.
     pub(crate) fn offer(
         &self,
         alias: u32,
-        announce: Option<&EventRecord>,
+        announce: bool,
+        event: &Arc<EventRecord>,
         item: &Item<'_>,
         gate: &Arc<Gate>,
+        terms: &Terms,
     ) -> Result<Option<usize>, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
+        let Sending::Free(lanes) = &mut state.lanes else {
+            return Ok(None);
+        };
         if state.closed {
             return Ok(None);
         }
-        if !state.accepts(item.presence) {
+        let form = self.form(state.max_frame);
+        let was_empty = lanes.is_empty();
+        if announce {
+            let before = item.number.saturating_sub(1);
+            announce_in(lanes, &mut state.announced, form, event, before)?;
+        }
+        let blocks = terms.policy.blocks() && !item.presence;
+        if blocks && !state.pressure.accepts(gate) {
             state.miss(alias, item);
             return Ok(None);
         }
-        let Lanes::Free { bulk, .. } = &mut state.lanes else {
-            return Ok(None);
-        };
-        if let Some(event) = announce {
-            if !state.announced.contains(&alias) {
-                pack::message(
-                    bulk,
-                    &*self.carrier,
-                    &self.peer,
-                    &pack::announcement(event)?,
-                    state.max_frame,
-                )?;
-                state.announced.insert(alias);
-            }
-        }
-        let missed = state.missed.get(&alias).copied().unwrap_or(0);
-        let packed = pack::event(bulk, &*self.carrier, &self.peer, alias, item, missed, state.max_frame);
-        let bytes = match packed {
-            Ok(bytes) => bytes,
+        let (pushed, bytes) = match lanes.push_event(form, event, alias, item, terms) {
+            Ok(pushed) => pushed,
             Err(error) => {
                 state.miss(alias, item);
                 return Err(error);
             }
         };
-        state.missed.remove(&alias);
-        let was_empty = state.bulk_count == 0;
-        state.bulk_count += 1;
-        state.bulk_bytes += bytes;
-        let turned_full = state.pressure.put(bytes, gate);
+        state.skipped += pushed.skipped;
+        state.lost += pushed.lost();
+        for (alias, number) in pushed.dropped {
+            state.missed.insert(alias, number);
+        }
+        if !pushed.stored {
+            state.missed.insert(alias, item.number);
+        } else if !state.missed.is_empty() {
+            // It tells so itself.
+            state.missed.remove(&alias);
+        }
+        let turned_full = blocks && state.pressure.put(bytes, gate, terms.policy.patience());
         drop(guard);
         self.put_in(turned_full, was_empty);
-        Ok(Some(bytes))
+        Ok(pushed.stored.then_some(bytes))
+    }
+
+    /// Tells the peer what an alias stands for, and at which number the event is. The caller holds the sender's lane.
+    pub(crate) fn announce(&self, event: &Arc<EventRecord>, number: u64) -> Result<(), CodecError> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let Sending::Free(lanes) = &mut state.lanes else {
+            return Ok(());
+        };
+        if state.closed {
+            return Ok(());
+        }
+        state.announced.remove(&event.alias);
+        announce_in(lanes, &mut state.announced, self.form(state.max_frame), event, number)?;
+        drop(guard);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The event is at this number, as far as the peer knows its alias; see [`Outlet::moved_to`](crate::outlet::Outlet::moved_to).
+    pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
+        let knows = self.state.lock().announced.contains_key(&event.alias);
+        if knows {
+            // A link that cannot take it is about to end.
+            let _ = self.announce(event, number);
+        }
     }
 
     /// Puts an event in for a paced peer, as a call that it answers; false if it was lost.
     pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<bool, CodecError> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
-        if state.closed || !state.accepts(presence) {
+        if state.closed || !(presence || state.pressure.accepts(gate)) {
+            state.lost += 1;
             return Ok(false);
         }
         let PacedEvent {
@@ -309,18 +345,14 @@ impl Outbox {
         } = event;
         let bytes = document.len();
         match &mut state.lanes {
-            Lanes::Paced(pacer) => {
+            Sending::Paced(pacer) => {
                 pacer.call(id, document, retry_until)?;
                 state.paced_events.insert(id, bytes);
             }
             // A medium that keeps messages apart needs no pacing.
-            Lanes::Free { bulk, .. } => {
-                bulk.push_frame(document);
-                state.bulk_count += 1;
-                state.bulk_bytes += bytes;
-            }
+            Sending::Free(lanes) => lanes.push_packed(document),
         }
-        let turned_full = state.pressure.put(bytes, gate);
+        let turned_full = state.pressure.put(bytes, gate, PACED_MARKS.patience);
         drop(guard);
         self.put_in(turned_full, true);
         Ok(true)
@@ -329,6 +361,20 @@ impl Outbox {
     /// An event could not be put in: it is too large, or cannot be packed.
     pub(crate) fn count_lost(&self) {
         self.state.lock().lost += 1;
+    }
+
+    /// How many events its listeners' policies left out here.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.state.lock().skipped
+    }
+
+    /// How many events wait for the peer.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.state.lock();
+        match &state.lanes {
+            Sending::Free(lanes) => lanes.events(),
+            Sending::Paced(_) => state.paced_events.len(),
+        }
     }
 
     /// How many events the peer did not get.
@@ -348,7 +394,7 @@ impl Outbox {
 
     /// A paced peer made a call, which will get a reply.
     pub(crate) fn called(&self, now: Instant) {
-        if let Lanes::Paced(pacer) = &mut self.state.lock().lanes {
+        if let Sending::Paced(pacer) = &mut self.state.lock().lanes {
             pacer.called(now);
         }
         self.wake.notify_one();
@@ -356,7 +402,7 @@ impl Outbox {
 
     /// The reply to this call is not waited for any more: a paced peer need not get it, if it has not gone out yet.
     pub(crate) fn drop_call(&self, id: u64) {
-        if let Lanes::Paced(pacer) = &mut self.state.lock().lanes {
+        if let Sending::Paced(pacer) = &mut self.state.lock().lanes {
             pacer.drop_call(id);
         }
     }
@@ -364,7 +410,7 @@ impl Outbox {
     /// A paced peer answered a call. One that it was not `ready` for may be sent again: whether it is.
     pub(crate) fn answered(&self, id: u64, ready: bool, now: Instant) -> bool {
         let mut state = self.state.lock();
-        let Lanes::Paced(pacer) = &mut state.lanes else {
+        let Sending::Paced(pacer) = &mut state.lanes else {
             return false;
         };
         pacer.measure(id, now);
@@ -381,7 +427,12 @@ impl Outbox {
 
     /// Takes nothing more; what waits is still sent, then the sending task ends.
     pub(crate) fn finish(&self) {
-        self.state.lock().closed = true;
+        let mut state = self.state.lock();
+        state.closed = true;
+        if let Sending::Free(lanes) = &mut state.lanes {
+            lanes.let_all_go();
+        }
+        drop(state);
         self.wake.notify_one();
     }
 
@@ -389,14 +440,11 @@ impl Outbox {
     pub(crate) fn close(&self) -> usize {
         let mut state = self.state.lock();
         state.closed = true;
-        let dropped = std::mem::take(&mut state.bulk_count);
-        match &mut state.lanes {
-            // New ones, since whoever still knows this outbox would keep the memory of these.
-            Lanes::Free { fast, bulk } => {
-                (*fast, *bulk) = (Batch::new(self.peer.encoding), Batch::new(self.peer.encoding));
-            }
-            Lanes::Paced(_) => state.paced_events.clear(),
-        }
+        state.missed.clear();
+        let dropped = match &mut state.lanes {
+            Sending::Free(lanes) => lanes.clear(self.peer.encoding),
+            Sending::Paced(_) => std::mem::take(&mut state.paced_events).len(),
+        };
         let released = state.pressure.close();
         drop(state);
         release_all(released);
@@ -408,7 +456,8 @@ impl Outbox {
     fn take(&self, now: Instant, batch: &mut Batch) -> Take {
         let mut released = Vec::new();
         let mut state = self.state.lock();
-        let taken = state.take(now, batch, self.peer.encoding, &mut released);
+        let form = self.form(state.max_frame);
+        let taken = state.take(now, batch, form, &mut released);
         drop(state);
         // A gate that opens may want to tell its sender so, through this very outbox.
         release_all(released);
@@ -417,17 +466,23 @@ impl Outbox {
 }
 
 impl State {
-    /// An event of this alias is lost, and with it the news of those that were lost before it.
+    /// An event of this alias is lost.
     fn miss(&mut self, alias: u32, item: &Item<'_>) {
-        let missed = self.missed.entry(alias).or_default();
-        *missed = missed.saturating_add(item.lagged).saturating_add(1);
+        self.lost += 1;
+        self.missed.insert(alias, item.number);
     }
 
-    /// Whether there is room for an event; if not, it is counted.
-    fn accepts(&mut self, presence: bool) -> bool {
-        let accepts = self.pressure.accepts(presence);
-        self.lost += u64::from(!accepts);
-        accepts
+    /// There is room again: says what was lost behind the last event of its kind that went out.
+    fn tell_missed(&mut self, form: Form<'_>) {
+        let Sending::Free(lanes) = &mut self.lanes else { return };
+        for (alias, number) in self.missed.drain() {
+            // A client's own events are announced to nobody: their router sees the numbers.
+            let known = self.announced.remove(&alias).and_then(|(_, event)| event.upgrade());
+            if let Some(event) = known {
+                // A link that cannot take it is about to end.
+                let _ = announce_in(lanes, &mut self.announced, form, &event, number);
+            }
+        }
     }
 
     /// An event to a paced peer was answered, or given up on.
@@ -438,32 +493,32 @@ impl State {
             .unwrap_or_default()
     }
 
-    fn take(&mut self, now: Instant, batch: &mut Batch, encoding: Encoding, released: &mut Vec<Arc<Gate>>) -> Take {
+    fn take(&mut self, now: Instant, batch: &mut Batch, form: Form<'_>, released: &mut Vec<Arc<Gate>>) -> Take {
+        let encoding = form.peer.encoding;
         let when_empty = if self.closed { Take::Closed } else { Take::Empty };
         match &mut self.lanes {
-            Lanes::Free { fast, bulk } if fast.is_empty() && bulk.is_empty() => {
-                // An idle peer holds no buffer.
-                (*fast, *bulk) = (Batch::new(encoding), Batch::new(encoding));
-                when_empty
-            }
-            Lanes::Free { fast, .. } if !fast.is_empty() => {
-                std::mem::swap(fast, batch);
-                (self.fast_bytes, self.last_sent) = (0, now);
-                Take::Ready
-            }
-            Lanes::Free { bulk, .. } => {
-                std::mem::swap(bulk, batch);
-                (self.ordered_bytes, self.last_sent) = (0, now);
-                let (count, bytes) = (
-                    std::mem::take(&mut self.bulk_count),
-                    std::mem::take(&mut self.bulk_bytes),
-                );
-                if count > 0 {
-                    *released = self.pressure.took(count, bytes);
+            Sending::Free(lanes) => match lanes.take(now, batch, encoding) {
+                Some((Lane::Fast, _)) => {
+                    (self.fast_bytes, self.last_sent) = (0, now);
+                    Take::Ready
                 }
-                Take::Ready
-            }
-            Lanes::Paced(pacer) => match pacer.next(now) {
+                Some((Lane::Bulk, load)) => {
+                    (self.ordered_bytes, self.last_sent) = (0, now);
+                    *released = self.pressure.took(load.blocking, load.blocking_bytes);
+                    if !self.missed.is_empty() && lanes.is_empty() {
+                        self.tell_missed(form);
+                    }
+                    Take::Ready
+                }
+                None => {
+                    lanes.shrink(encoding);
+                    match lanes.next_due().filter(|_| !self.closed) {
+                        Some(due) => Take::At(due),
+                        None => when_empty,
+                    }
+                }
+            },
+            Sending::Paced(pacer) => match pacer.next(now) {
                 Next::Send(bytes) => {
                     batch.push_frame(bytes);
                     self.last_sent = now;
@@ -479,6 +534,23 @@ impl State {
             },
         }
     }
+}
+
+/// Tells the peer what an alias stands for, unless it knows: the event's next number is the one after this.
+fn announce_in(
+    lanes: &mut Lanes,
+    announced: &mut HashMap<u32, (u64, Weak<EventRecord>)>,
+    form: Form<'_>,
+    event: &Arc<EventRecord>,
+    number: u64,
+) -> Result<(), CodecError> {
+    let series = event.series();
+    if announced.get(&event.alias).is_some_and(|(known, _)| *known == series) {
+        return Ok(());
+    }
+    lanes.push_in_order(form, &pack::announcement(event, number)?)?;
+    announced.insert(event.alias, (series, Arc::downgrade(event)));
+    Ok(())
 }
 
 impl Stallable for Outbox {

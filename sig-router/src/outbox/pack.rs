@@ -25,8 +25,8 @@ fn too_large(size: usize, limit: usize) -> CodecError {
     CodecError::TooLarge { size, limit }
 }
 
-/// The message that tells a peer what an alias stands for.
-pub(super) fn announcement(event: &EventRecord) -> Result<Message, CodecError> {
+/// The message that tells a peer what an alias stands for, and at which number it is.
+pub(super) fn announcement(event: &EventRecord, number: u64) -> Result<Message, CodecError> {
     let id = event.id();
     let (sender, event_name) = (id.sender.clone(), id.event.clone());
     let params = Announce {
@@ -34,6 +34,9 @@ pub(super) fn announcement(event: &EventRecord) -> Result<Message, CodecError> {
         sender,
         event: event_name,
         content_type: ContentType::JSON,
+        series: event.series(),
+        number,
+        keep_last: event.keeps_last(),
     };
     Ok(Call::notice(methods::ANNOUNCE, RawJson::new(&params)?).into())
 }
@@ -81,35 +84,116 @@ fn append(
             Ok(VALUE_SIZE)
         }
         Encoding::Packed => {
-            let mut bytes = BytesMut::new();
-            pack(&mut bytes)?;
-            let size = bytes.len();
-            if size > max_frame {
-                return Err(too_large(size, max_frame));
-            }
-            batch.push_frame(bytes.freeze());
+            let frame = frame_of(max_frame, pack)?;
+            let size = frame.len();
+            batch.push_frame(frame);
             Ok(size)
         }
-        Encoding::Sig1 => {
-            let bytes = batch.bytes();
-            let start = bytes.len();
-            bytes.put_bytes(0, sig_wire::frame::HEADER_LEN);
-            let packed = pack(bytes).and_then(|()| {
-                let body = bytes.len() - start - sig_wire::frame::HEADER_LEN;
-                sig_wire::encode_header(Kind::Control, Flags::NONE, body, limit(max_frame))
-                    .map_err(|_| too_large(body, max_frame))
-            });
-            match packed {
-                Ok(header) => {
-                    bytes[start..start + header.len()].copy_from_slice(&header);
-                    Ok(bytes.len() - start)
-                }
-                Err(error) => {
-                    bytes.truncate(start);
-                    Err(error)
-                }
-            }
+        Encoding::Sig1 => control(batch.bytes(), max_frame, pack),
+    }
+}
+
+/// A packed message by itself.
+fn frame_of(max_frame: usize, pack: impl FnOnce(&mut BytesMut) -> Result<(), CodecError>) -> Result<Bytes, CodecError> {
+    let mut bytes = BytesMut::new();
+    pack(&mut bytes)?;
+    if bytes.len() > max_frame {
+        return Err(too_large(bytes.len(), max_frame));
+    }
+    Ok(bytes.freeze())
+}
+
+/// Appends a control frame; gives its size. On an error nothing was appended.
+fn control(
+    out: &mut BytesMut,
+    max_frame: usize,
+    pack: impl FnOnce(&mut BytesMut) -> Result<(), CodecError>,
+) -> Result<usize, CodecError> {
+    let start = out.len();
+    out.put_bytes(0, sig_wire::frame::HEADER_LEN);
+    let packed = pack(out).and_then(|()| {
+        let body = out.len() - start - sig_wire::frame::HEADER_LEN;
+        sig_wire::encode_header(Kind::Control, Flags::NONE, body, limit(max_frame))
+            .map_err(|_| too_large(body, max_frame))
+    });
+    match packed {
+        Ok(header) => {
+            out[start..start + header.len()].copy_from_slice(&header);
+            Ok(out.len() - start)
         }
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
+    }
+}
+
+/// A message or an event by itself, to be put into a batch later.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Packed: a frame of a stream with its length, or a whole message.
+    Packed(Bytes),
+    /// As a value, and what it counts for.
+    Value(Message, usize),
+}
+
+impl Piece {
+    /// A control message.
+    pub(super) fn message(
+        carrier: &dyn Carrier,
+        peer: &PeerInfo,
+        message: &Message,
+        max_frame: usize,
+    ) -> Result<Self, CodecError> {
+        let pack = |out: &mut BytesMut| carrier.pack(peer, message, out);
+        Ok(match peer.encoding {
+            Encoding::Values => Self::Value(message.clone(), VALUE_SIZE),
+            Encoding::Packed => Self::Packed(frame_of(max_frame, pack)?),
+            Encoding::Sig1 => {
+                let mut bytes = BytesMut::new();
+                control(&mut bytes, max_frame, pack)?;
+                Self::Packed(bytes.freeze())
+            }
+        })
+    }
+
+    /// An event before which so many were left out.
+    pub(super) fn event(
+        carrier: &dyn Carrier,
+        peer: &PeerInfo,
+        alias: u32,
+        item: &Item<'_>,
+        skipped: u64,
+        max_frame: usize,
+    ) -> Result<Self, CodecError> {
+        if peer.encoding == Encoding::Sig1 {
+            let mut bytes = BytesMut::new();
+            event_frame(&mut bytes, alias, item, skipped, max_frame)?;
+            return Ok(Self::Packed(bytes.freeze()));
+        }
+        let piece = Self::message(carrier, peer, &event_message(alias, item, skipped)?, max_frame)?;
+        Ok(match piece {
+            Self::Value(message, size) => Self::Value(message, size + item.bytes().len()),
+            packed @ Self::Packed(_) => packed,
+        })
+    }
+
+    /// The bytes that it counts for.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Packed(bytes) => bytes.len(),
+            Self::Value(_, size) => *size,
+        }
+    }
+
+    /// Appends it to a batch of the same encoding.
+    pub(super) fn put(self, batch: &mut Batch, encoding: Encoding) -> Result<(), CodecError> {
+        match self {
+            Self::Value(message, _) => batch.push_message(message)?,
+            Self::Packed(bytes) if encoding == Encoding::Sig1 => batch.bytes().extend_from_slice(&bytes),
+            Self::Packed(bytes) => batch.push_frame(bytes),
+        }
+        Ok(())
     }
 }
 
@@ -120,24 +204,37 @@ pub(super) fn event(
     peer: &PeerInfo,
     alias: u32,
     item: &Item<'_>,
-    lagged: u64,
     max_frame: usize,
 ) -> Result<usize, CodecError> {
-    if peer.encoding != Encoding::Sig1 {
-        let ext = extensions(item, lagged)?.into();
-        let event = EventMessage {
-            alias,
-            number: item.number,
-            ext,
-            payload: item.payload().clone(),
-        };
-        let size = message(batch, carrier, peer, &event.into(), max_frame)?;
-        return Ok(match peer.encoding {
-            Encoding::Values => size + item.bytes().len(),
-            Encoding::Packed | Encoding::Sig1 => size,
-        });
+    if peer.encoding == Encoding::Sig1 {
+        return event_frame(batch.bytes(), alias, item, item.skipped, max_frame);
     }
-    let bytes = batch.bytes();
+    let event = event_message(alias, item, item.skipped)?;
+    let size = message(batch, carrier, peer, &event, max_frame)?;
+    Ok(match peer.encoding {
+        Encoding::Values => size + item.bytes().len(),
+        Encoding::Packed | Encoding::Sig1 => size,
+    })
+}
+
+fn event_message(alias: u32, item: &Item<'_>, skipped: u64) -> Result<Message, CodecError> {
+    let event = EventMessage {
+        alias,
+        number: item.number,
+        ext: extensions(item, skipped)?.into(),
+        payload: item.payload().clone(),
+    };
+    Ok(event.into())
+}
+
+/// Appends an event as a frame; gives its size. On an error nothing was appended.
+fn event_frame(
+    bytes: &mut BytesMut,
+    alias: u32,
+    item: &Item<'_>,
+    skipped: u64,
+    max_frame: usize,
+) -> Result<usize, CodecError> {
     let start = bytes.len();
     let header = EventHeader {
         alias,
@@ -145,17 +242,18 @@ pub(super) fn event(
     };
     let (data, size) = (item.bytes(), item.bytes().len());
     let refused = |_| too_large(size, max_frame);
-    if let Some(frame) = item.frame().filter(|_| lagged == 0) {
+    let as_it_is = skipped == item.skipped;
+    if let Some(frame) = item.frame().filter(|_| as_it_is) {
         // The limit does not count the four bytes of the length itself.
         if frame.len() - sig_wire::frame::LEN_FIELD > max_frame {
             return Err(too_large(frame.len(), max_frame));
         }
         bytes.extend_from_slice(frame);
-    } else if lagged == 0 && item.ext.is_empty() && item.content_type() == ContentType::JSON {
+    } else if as_it_is && item.retained.is_none() && item.ext.is_empty() && item.content_type() == ContentType::JSON {
         bytes.extend_from_slice(&header.encode_head(size, limit(max_frame)).map_err(refused)?);
         bytes.extend_from_slice(data);
     } else {
-        let ext = extensions(item, lagged)?;
+        let ext = extensions(item, skipped)?;
         bytes.extend_from_slice(
             &header
                 .encode_ext_head(ext.len(), size, limit(max_frame))
@@ -167,14 +265,15 @@ pub(super) fn event(
     Ok(bytes.len() - start)
 }
 
-/// The extensions of an event and, behind them, those that this router adds.
-fn extensions(item: &Item<'_>, lagged: u64) -> Result<Vec<u8>, CodecError> {
+/// The extensions of an event and, behind them, those that this router adds or changes.
+fn extensions(item: &Item<'_>, skipped: u64) -> Result<Vec<u8>, CodecError> {
     let bad = |error| CodecError::Frame(format!("extensions: {error}"));
     let mut ext = Vec::with_capacity(item.ext.len() + OWN_EXT);
     for tlv in Tlvs::new(item.ext) {
         let tlv = tlv.map_err(bad)?;
-        // What was lost before is in the sum below.
-        if lagged == 0 || !matches!(tlv.known(), Ok(Extension::Lagged(_))) {
+        // These are said anew below.
+        let is_own = matches!(tlv.known(), Ok(Extension::Skipped(_) | Extension::Retained { .. }));
+        if !is_own {
             ext.extend_from_slice(&[tlv.kind, u8::try_from(tlv.value.len()).unwrap_or(u8::MAX)]);
             ext.extend_from_slice(tlv.value);
         }
@@ -185,9 +284,12 @@ fn extensions(item: &Item<'_>, lagged: u64) -> Result<Vec<u8>, CodecError> {
     if item.frame().is_none() && item.content_type() != ContentType::JSON {
         own.push(&Extension::ContentType(item.content_type())).map_err(bad)?;
     }
-    if lagged > 0 {
-        own.push(&Extension::Lagged(lagged.saturating_add(item.lagged)))
-            .map_err(bad)?;
+    if skipped > 0 {
+        own.push(&Extension::Skipped(skipped)).map_err(bad)?;
+    }
+    if let Some(age) = item.retained {
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        own.push(&Extension::Retained { age_ms }).map_err(bad)?;
     }
     ext.extend_from_slice(own.finish());
     Ok(ext)

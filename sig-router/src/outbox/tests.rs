@@ -1,17 +1,19 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sig_core::{
     Batch, Call, Carrier, CarrierError, ClientId, ContentType, Disconnect, Encoding, EventName, Json, Message, Payload,
     PeerInfo, RawJson, SenderName, Uplink, async_trait,
 };
-use sig_wire::{EventFrame, Extension, Kind, Split, Tlvs};
+use sig_wire::{EventFrame, Extension, Kind, Split};
 
 use super::{Outbox, Take};
 use crate::hub::{EventRecord, Hub};
-use crate::outlet::Item;
+use crate::outlet::{Item, Terms};
+use crate::policy::Policy;
 use crate::pressure::{Gate, Stallable as _, Stalls};
+use crate::session::params::Announce;
 
 /// A carrier that packs like any other and is never sent anything.
 #[derive(Debug)]
@@ -34,6 +36,11 @@ impl Carrier for Nowhere {
     fn close_client(&self, _: ClientId, _: &Disconnect) {}
 }
 
+const BLOCK: Terms = Terms {
+    policy: Policy::Block(Duration::from_secs(5)),
+    listener: 1,
+};
+
 struct Bench {
     outbox: Arc<Outbox>,
     event: Arc<EventRecord>,
@@ -47,6 +54,7 @@ impl Bench {
         let event = hub.event(&SenderName::new("s").unwrap(), &EventName::new("e").unwrap());
         let peer = PeerInfo::new("nowhere", encoding);
         let outbox = Outbox::new(ClientId::next(), Arc::new(Nowhere), peer, Arc::new(Stalls::default()));
+        outbox.greeted();
         Self {
             outbox,
             event,
@@ -56,9 +64,13 @@ impl Bench {
     }
 
     fn offer(&self, number: u64, payload: &Payload) -> bool {
+        self.offer_under(number, payload, &BLOCK)
+    }
+
+    fn offer_under(&self, number: u64, payload: &Payload, terms: &Terms) -> bool {
         let item = Item::new(number, payload);
         self.outbox
-            .offer(self.event.alias, Some(&self.event), &item, &self.gate)
+            .offer(self.event.alias, true, &self.event, &item, &self.gate, terms)
             .unwrap()
             .is_some()
     }
@@ -97,9 +109,18 @@ fn word(frame: &[u8]) -> String {
         panic!("not a frame")
     };
     if frame.kind == Kind::Event {
-        return format!("event {}", EventFrame::parse(&frame).unwrap().header.number);
+        let event = EventFrame::parse(&frame).unwrap();
+        let mut known = event.tlvs().filter_map(|tlv| tlv.unwrap().known().ok());
+        let skipped = known.find_map(|known| match known {
+            Extension::Skipped(skipped) => Some(format!(" skipped {skipped}")),
+            _ => None,
+        });
+        return format!("event {}{}", event.header.number, skipped.unwrap_or_default());
     }
     match sig_core::Codec::unpack(&Json, Bytes::copy_from_slice(frame.body)).unwrap() {
+        Message::Call(call) if call.method.as_deref() == Some("announce") => {
+            format!("announce {}", call.params.parse::<Announce>().unwrap().number)
+        }
         Message::Call(call) => call.method.unwrap().into_owned(),
         Message::Event(event) => format!("event {}", event.number),
         Message::Reply(reply) => panic!("unexpected {reply:?}"),
@@ -112,7 +133,7 @@ fn control_overtakes_events_and_what_is_sent_in_order_does_not() {
     bench.offer(1, &Payload::null());
     bench.outbox.send_in_order(&bench.call("behind")).unwrap();
     bench.outbox.send(&bench.call("ahead")).unwrap();
-    assert_eq!(bench.sent(), ["ahead", "announce", "event 1", "behind"]);
+    assert_eq!(bench.sent(), ["ahead", "announce 0", "event 1", "behind"]);
 }
 
 #[test]
@@ -123,11 +144,11 @@ fn an_alias_is_announced_once_and_before_its_first_event() {
         bench.offer(2, &Payload::null());
         let words = bench.sent();
         assert_eq!(
-            words.iter().filter(|word| *word == "announce").count(),
+            words.iter().filter(|word| *word == "announce 0").count(),
             1,
             "{encoding:?}"
         );
-        assert_eq!(words[0], "announce", "{encoding:?}");
+        assert_eq!(words[0], "announce 0", "{encoding:?}");
         bench.offer(3, &Payload::null());
         assert_eq!(bench.sent().len(), 1, "{encoding:?}");
     }
@@ -140,11 +161,12 @@ fn a_frame_is_forwarded_byte_for_byte() {
     let published = {
         let mut batch = Batch::new(Encoding::Sig1);
         let item = Item::new(9, &payload);
-        super::pack::event(&mut batch, &Nowhere, bench.outbox.peer(), 77, &item, 0, usize::MAX).unwrap();
+        super::pack::event(&mut batch, &Nowhere, bench.outbox.peer(), 77, &item, usize::MAX).unwrap();
         frames(&mut batch).remove(0)
     };
     let item = Item::from_frame(9, &published, ContentType::BYTES, &[1, 2, 3]);
-    bench.outbox.offer(77, None, &item, &bench.gate).unwrap();
+    let (outbox, event) = (&bench.outbox, &bench.event);
+    outbox.offer(77, false, event, &item, &bench.gate, &BLOCK).unwrap();
     let mut batch = Batch::new(Encoding::Sig1);
     assert!(matches!(bench.outbox.take(Instant::now(), &mut batch), Take::Ready));
     assert_eq!(frames(&mut batch), [published]);
@@ -157,7 +179,7 @@ fn losses_ride_on_the_next_event() {
     (1..=2).for_each(|number| assert!(bench.offer(number, &large)));
     assert!(!bench.gate.is_open(), "the queue is at its mark");
     let later = Instant::now() + 2 * super::PEER_MARKS.patience;
-    let crate::pressure::GivenUp::Lagging(gates) = bench.outbox.give_up(later) else {
+    let crate::pressure::GivenUp::Lagging(gates, None) = bench.outbox.give_up(later) else {
         panic!("still patient")
     };
     crate::pressure::release_all(gates);
@@ -166,18 +188,47 @@ fn losses_ride_on_the_next_event() {
         !bench.offer(3, &large) && !bench.offer(4, &large),
         "it lags until it is drained"
     );
-    assert_eq!(bench.sent(), ["announce", "event 1", "event 2"]);
-
+    // Nothing may follow for long: where the numbers are is said as soon as there is room.
+    assert_eq!(bench.sent(), ["announce 0", "event 1", "event 2", "announce 4"]);
     assert!(bench.offer(5, &Payload::null()));
-    let mut batch = Batch::new(Encoding::Sig1);
-    bench.outbox.take(Instant::now(), &mut batch);
-    let frame = frames(&mut batch).remove(0);
-    let Ok(Split::Frame(frame)) = sig_wire::split(&frame, u32::MAX) else {
-        panic!("not a frame")
+    assert_eq!(bench.sent(), ["event 5"]);
+}
+
+#[test]
+fn promise_6_a_queue_that_drops_holds_nobody_up_and_says_what_it_dropped() {
+    let bench = Bench::new(Encoding::Sig1);
+    let three = Terms {
+        policy: Policy::DropOldest(3),
+        listener: 1,
     };
-    let event = EventFrame::parse(&frame).unwrap();
-    let known: Vec<_> = Tlvs::new(event.ext).map(|tlv| tlv.unwrap().known().unwrap()).collect();
-    assert_eq!((event.header.number, known), (5, vec![Extension::Lagged(2)]));
+    let data = Payload::from_bytes(vec![0; 1024]);
+    for number in 1..=1000 {
+        bench.offer_under(number, &data, &three);
+    }
+    assert!(bench.gate.is_open());
+    let sent = bench.sent();
+    // What was put in before the peer was known to be slow, and then the newest three.
+    assert_eq!(sent[sent.len() - 3..], ["event 998", "event 999", "event 1000"]);
+    assert_eq!(bench.outbox.lost() as usize, 1000 - (sent.len() - 1));
+    assert!(sent.len() < 25, "{}", sent.len());
+}
+
+#[test]
+fn promise_6_the_latest_waits_alone_and_says_how_many_it_replaced() {
+    let bench = Bench::new(Encoding::Sig1);
+    let latest = Terms {
+        policy: Policy::Latest,
+        listener: 1,
+    };
+    (1..=100).for_each(|number| assert!(bench.offer_under(number, &Payload::null(), &latest)));
+    // Behind it others wait as well, so that the order stays.
+    bench.offer(101, &Payload::null());
+    bench.outbox.send_in_order(&bench.call("behind")).unwrap();
+    assert_eq!(
+        bench.sent(),
+        ["announce 0", "event 1", "event 100 skipped 98", "event 101", "behind"]
+    );
+    assert_eq!((bench.outbox.lost(), bench.outbox.skipped()), (0, 98));
 }
 
 #[test]
@@ -187,7 +238,7 @@ fn what_is_too_large_for_the_peer_is_refused_and_leaves_nothing_behind() {
     let item = Payload::from_bytes(vec![0; 300]);
     let refused = bench
         .outbox
-        .offer(bench.event.alias, None, &Item::new(1, &item), &bench.gate);
+        .offer(77, false, &bench.event, &Item::new(1, &item), &bench.gate, &BLOCK);
     assert_eq!(
         refused.unwrap_err().to_string(),
         "a message of 300 bytes is over the limit of 200 bytes for this link"

@@ -131,7 +131,9 @@ impl ClientSession {
             dialect,
             senders,
             listeners,
+            waiting: self.outbox().waiting(),
             lost: self.outbox().lost(),
+            skipped: self.outbox().skipped(),
         }
     }
 

@@ -87,7 +87,7 @@ impl Stallable for Hold {
         } else if now < due {
             GivenUp::NotYet(due)
         } else if self.end() {
-            GivenUp::Lagging(vec![Arc::clone(&self.gate)])
+            GivenUp::Lagging(vec![Arc::clone(&self.gate)], None)
         } else {
             GivenUp::NotFull
         }

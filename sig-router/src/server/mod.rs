@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use serde::Serialize;
-use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks, Topic};
+use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks};
 
 pub use attach::{CarrierHandle, CarrierState};
 use client::ClientSession;
@@ -27,6 +27,7 @@ use client::ClientSession;
 use crate::error::{ListenError, RouterError};
 use crate::event::Event;
 use crate::hub::{Hub, SenderInfo};
+use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
 use crate::router::{PendingRequest, Router};
 use crate::sender::SenderBuilder;
@@ -149,8 +150,12 @@ pub struct ClientInfo {
     pub senders: usize,
     /// Its listeners.
     pub listeners: usize,
+    /// Events that wait to be sent to it.
+    pub waiting: usize,
     /// Events that it did not get: it did not keep up or did not answer, or they were too large for it.
     pub lost: u64,
+    /// Events that its listeners' policies left out here.
+    pub skipped: u64,
 }
 
 impl ServerRouter {
@@ -197,12 +202,13 @@ impl ServerRouter {
         function: impl Fn(&Event<'_>) + Send + Sync + 'static,
     ) -> Result<Listener, ListenError>
     where
-        T: TryInto<Topic>,
+        T: TryInto<Listen>,
         ListenError: From<T::Error>,
     {
+        let listen = topic.try_into()?.checked()?;
         Ok(self
             .router
-            .add_listener_at(topic.try_into()?, Box::new(function), Location::caller()))
+            .add_listener_at(listen, Box::new(function), Location::caller()))
     }
 
     /// The events of a topic as a stream; see [`Router::listen`].
@@ -210,9 +216,10 @@ impl ServerRouter {
     /// # Errors
     ///
     /// As [`Router::listen`].
+    #[track_caller]
     pub fn listen<T>(&self, topic: T) -> Result<EventStream, ListenError>
     where
-        T: TryInto<Topic>,
+        T: TryInto<Listen>,
         ListenError: From<T::Error>,
     {
         self.router.listen(topic)

@@ -12,11 +12,12 @@ use super::credit::CreditLine;
 use super::forward::ClientForward;
 use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
-use crate::hub::{Added, EventRecord, NewSender, Owner, Target};
+use crate::hub::{Added, EventRecord, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::Outbox;
-use crate::outlet::{Item, Outlet};
+use crate::outlet::{Item, Outlet, Terms};
 use crate::peer::content_type;
+use crate::policy::Policy;
 use crate::pressure::Gate;
 use crate::request::Requests;
 use crate::session::params::{
@@ -56,11 +57,14 @@ struct Subscriber {
 }
 
 impl Outlet for Subscriber {
-    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
-        if let Err(error) = self.outbox.offer(event.alias, Some(event), item, gate) {
-            self.outbox.count_lost();
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms) {
+        if let Err(error) = self.outbox.offer(event.alias, true, event, item, gate, terms) {
             item.complaints().add(&self.outbox, error);
         }
+    }
+
+    fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
+        self.outbox.moved_to(event, number);
     }
 
     fn close(&self) {}
@@ -246,6 +250,8 @@ impl Native {
             sender: name,
             events,
             requests,
+            series,
+            numbers,
         } = params;
         let refused = |text: String| failed("refused", text);
         rpc::within(rpc::MAX_SENDERS, self.senders.len(), 1, "senders").map_err(refused)?;
@@ -258,6 +264,8 @@ impl Native {
             owner: Owner::Client(session.id()),
             carrier: session.carrier_name(),
             uplink: None,
+            series: series.unwrap_or_else(new_series),
+            numbers,
         };
         let Added {
             sender: record,
@@ -333,14 +341,24 @@ impl Native {
                 "listener_id is missing; mint one per listener",
             ));
         };
-        if self.listeners.contains_key(&id) {
-            return Err(failed("invalid_params", format!("listener_id {id} is in use")));
+        match self.listeners.get(&id) {
+            Some(known) if *known.topic() != topic => {
+                let text = format!("listener_id {id} is in use for {}", known.topic());
+                return Err(failed("invalid_params", text));
+            }
+            // The same under other terms.
+            Some(_) => {}
+            None => rpc::within(rpc::MAX_LISTENERS, self.listeners.len(), 1, "listeners")
+                .map_err(|text| failed("refused", text))?,
         }
-        rpc::within(rpc::MAX_LISTENERS, self.listeners.len(), 1, "listeners")
-            .map_err(|text| failed("refused", text))?;
-        let target = Target::Outlet(Arc::clone(&self.subscriber) as _);
-        self.listeners
+        let policy = params.policy.map_or_else(Policy::default, Policy::from);
+        let policy = policy.check().map_err(|error| failed("invalid_params", error))?;
+        let target = Target::Outlet(Arc::clone(&self.subscriber) as _, policy);
+        // A former one goes after the new one is there.
+        let former = self
+            .listeners
             .insert(id, Registration::new(session.hub(), topic, target));
+        drop(former);
         rpc::done(&AddListenerReply { listener_id: id })
     }
 

@@ -1,6 +1,6 @@
 //! A client that speaks pysig's JSON.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -16,11 +16,12 @@ use sig_core::{
 use super::client::{ClientSession, Fault, Waiting};
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
-use crate::hub::{Added, EventRecord, NewSender, Owner, Target};
+use crate::hub::{Added, EventRecord, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::{Outbox, PacedEvent};
-use crate::outlet::{Item, Outlet, Receipt};
+use crate::outlet::{Item, Outlet, Receipt, Terms};
 use crate::peer::wait_open;
+use crate::policy::Policy;
 use crate::pressure::Gate;
 use crate::request::Requests;
 use crate::session::methods;
@@ -190,12 +191,15 @@ impl PysigListener {
 }
 
 impl Outlet for PysigListener {
-    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) {
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
         if let Err(error) = self.send(event, item, gate) {
             self.outbox.count_lost();
             item.complaints().add(self, error);
         }
     }
+
+    /// It is not told numbers.
+    fn moved_to(&self, _: &Arc<EventRecord>, _: u64) {}
 
     fn close(&self) {}
 }
@@ -317,6 +321,8 @@ impl Pysig {
             owner: Owner::Client(session.id()),
             carrier: session.carrier_name(),
             uplink: None,
+            series: new_series(),
+            numbers: BTreeMap::new(),
         };
         let Added { generation, .. } = session.hub().add_sender(new).map_err(fail)?;
         self.senders.insert(
@@ -365,7 +371,11 @@ impl Pysig {
         let id = listener.id;
         self.listeners.insert(
             id,
-            Registration::new(session.hub(), topic, Target::Outlet(Arc::new(listener))),
+            Registration::new(
+                session.hub(),
+                topic,
+                Target::Outlet(Arc::new(listener), Policy::default()),
+            ),
         );
         rpc::done(&serde_json::json!({ "listener_id": id }))
     }

@@ -5,10 +5,11 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use sig_core::{SenderName, Topic};
+use sig_core::{EventName, SenderName, Topic};
 use thiserror::Error;
 
-use super::params::AddSender;
+use super::params::{AddListener, AddSender};
+use crate::policy::Policy;
 
 /// How the router answered a wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +26,32 @@ pub(crate) enum WantState {
 }
 
 /// One wish, to be sent to the router.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Want {
     /// A subscription.
-    Listener {
-        /// Its id, chosen on this side.
-        id: u64,
-        /// To what.
-        topic: Topic,
-    },
+    Listener(Topic, AddListener),
     /// A sender.
     Sender(AddSender),
 }
 
-/// One more listener of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subscription {
-    /// The id of the topic's subscription at the router.
-    pub(crate) id: u64,
-    /// Whether it is the topic's first listener: the router has to be told.
-    pub(crate) first: bool,
+/// How one listener wants a topic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Wish {
+    /// What happens when events come faster than it takes them.
+    pub(crate) policy: Policy,
+    /// Whether it is told first which senders are there.
+    pub(crate) snapshot: bool,
+}
+
+/// What the router has to be told, when a topic got one listener more or less.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// The topic has its first listener, or one that is less restrictive than the others, or was that.
+    Listen(AddListener),
+    /// The topic has no listener any more; this was the id of its subscription.
+    Unlisten(u64),
 }
 
 /// The client has a remote sender of this name already.
@@ -61,8 +68,27 @@ struct Sender {
 #[derive(Debug)]
 struct Listeners {
     topic: Topic,
-    count: usize,
+    wishes: Vec<Wish>,
     state: WantState,
+    /// Whether the router had it once: what was missed meanwhile is of interest.
+    was_live: bool,
+}
+
+impl Listeners {
+    fn want(&self, id: u64) -> AddListener {
+        let policies = self.wishes.iter().map(|wish| wish.policy);
+        let policy = policies.reduce(Policy::or).unwrap_or_default();
+        let tells_presence = self.topic.event_name().is_none_or(EventName::is_presence);
+        AddListener {
+            policy: (policy != Policy::default()).then(|| policy.into()),
+            // Who knew who is there learns it again; by itself only a listener that names it does.
+            snapshot: tells_presence
+                && (self.was_live || self.topic.event_name().is_some())
+                && self.wishes.iter().any(|wish| wish.snapshot),
+            again: self.was_live,
+            ..AddListener::new(Some(id), &self.topic)
+        }
+    }
 }
 
 /// The remote senders and listeners of one client.
@@ -123,39 +149,48 @@ impl Ledger {
         sender.map(|sender| sender.state = state).is_some()
     }
 
-    /// Wants one more listener of a topic.
-    pub(crate) fn add_listener(&mut self, topic: &Topic) -> Subscription {
+    /// Wants one more listener of a topic. Gives the id of the topic's subscription as well.
+    pub(crate) fn add_listener(&mut self, topic: &Topic, wish: Wish) -> (u64, Change) {
         let known = self.topics.get(topic).copied();
         if let Some((id, listeners)) = known.and_then(|id| Some((id, self.listeners.get_mut(&id)?))) {
-            listeners.count += 1;
-            return Subscription { id, first: false };
+            let before = listeners.want(id);
+            listeners.wishes.push(wish);
+            let want = listeners.want(id);
+            return (id, changed(&before, want));
         }
         self.last += 1;
         self.topics.insert(topic.clone(), self.last);
         let listeners = Listeners {
             topic: topic.clone(),
-            count: 1,
+            wishes: vec![wish],
             state: WantState::Pending,
+            was_live: false,
         };
+        let want = listeners.want(self.last);
         self.listeners.insert(self.last, listeners);
-        Subscription {
-            id: self.last,
-            first: true,
-        }
+        (self.last, Change::Listen(want))
     }
 
-    /// Wants one listener of a topic less: the id of the subscription when it was the last one, and the router has to
-    /// be told.
-    pub(crate) fn remove_listener(&mut self, topic: &Topic) -> Option<u64> {
-        let id = *self.topics.get(topic)?;
-        let listeners = self.listeners.get_mut(&id)?;
-        listeners.count -= 1;
-        if listeners.count > 0 {
-            return None;
+    /// Wants one listener of a topic less.
+    pub(crate) fn remove_listener(&mut self, topic: &Topic, wish: Wish) -> Change {
+        let Some(id) = self.topics.get(topic).copied() else {
+            return Change::None;
+        };
+        let Some(listeners) = self.listeners.get_mut(&id) else {
+            return Change::None;
+        };
+        let Some(index) = listeners.wishes.iter().position(|other| *other == wish) else {
+            return Change::None;
+        };
+        let before = listeners.want(id);
+        listeners.wishes.swap_remove(index);
+        if !listeners.wishes.is_empty() {
+            let want = listeners.want(id);
+            return changed(&before, want);
         }
         self.listeners.remove(&id);
         self.topics.remove(topic);
-        Some(id)
+        Change::Unlisten(id)
     }
 
     /// How the router answered the wish for a subscription.
@@ -167,7 +202,12 @@ impl Ledger {
     /// Notes how the router answered the wish for a subscription; whether that is there still.
     pub(crate) fn set_listener_state(&mut self, id: u64, state: WantState) -> bool {
         let listeners = self.listeners.get_mut(&id);
-        listeners.map(|listeners| listeners.state = state).is_some()
+        listeners
+            .map(|listeners| {
+                listeners.was_live |= state == WantState::Live;
+                listeners.state = state;
+            })
+            .is_some()
     }
 
     /// The link is gone: all is pending.
@@ -181,10 +221,8 @@ impl Ledger {
     /// the senders that follow. All is pending.
     pub(crate) fn replay(&mut self) -> Vec<Want> {
         self.offline();
-        let listeners = self.listeners.iter().map(|(&id, listeners)| Want::Listener {
-            id,
-            topic: listeners.topic.clone(),
-        });
+        let listeners =
+            (self.listeners.iter()).map(|(&id, listeners)| Want::Listener(listeners.topic.clone(), listeners.want(id)));
         let senders = self.senders.values().map(|sender| Want::Sender(sender.want.clone()));
         listeners.chain(senders).collect()
     }
@@ -208,5 +246,14 @@ impl Ledger {
             .filter(refused)
             .map(|sender| sender.want.sender.clone())
             .collect()
+    }
+}
+
+/// Whether the router has to be told that a subscription is wanted under other terms.
+fn changed(before: &AddListener, now: AddListener) -> Change {
+    if before.policy == now.policy {
+        Change::None
+    } else {
+        Change::Listen(now)
     }
 }

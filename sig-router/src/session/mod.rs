@@ -21,7 +21,7 @@ pub use backoff::Reconnect;
 pub(crate) use credit::{Credit, Window};
 pub(crate) use heartbeat::{Heartbeat, Pulse};
 pub(crate) use hello::{Goodbye, Hello, Offer, Refuse, Retry, Welcome, code, negotiate};
-pub(crate) use ledger::{Ledger, Want, WantState};
+pub(crate) use ledger::{Change, Ledger, Want, WantState, Wish};
 pub(crate) use pacer::{Next, Pacer};
 pub(crate) use parse::{ParamsError, read_params, read_response};
 pub(crate) use replies::Replies;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sig_core::{ContentType, EventName, MAX_NAME, RawJson, SenderName, Topic};
 
 use super::parse::text;
+use crate::policy::PolicyParams;
 
 /// Most events, and most methods, that one sender may list.
 pub(crate) const MAX_LISTED: usize = 16_384;
@@ -27,6 +28,12 @@ pub(crate) struct AddSender {
     /// The methods that it answers, `None` among them for all others (P34); no list where it answers none.
     #[serde(default, deserialize_with = "methods", skip_serializing_if = "Option::is_none")]
     pub(crate) requests: Option<Vec<Option<String>>>,
+    /// Names the run of the numbers of its events; as long as it is the same, they go on. A new one where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) series: Option<u64>,
+    /// The last number used of each event, but for those that were never triggered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) numbers: BTreeMap<EventName, u64>,
 }
 
 /// Response to `add_sender`.
@@ -48,7 +55,7 @@ pub(crate) struct RemoveSender {
 }
 
 /// `add_listener` (P49).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AddListener {
     /// The id that the client chose; a pysig client leaves it to the router.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +66,15 @@ pub(crate) struct AddListener {
     /// Which event; `None` for all.
     #[serde(default)]
     pub(crate) event: Option<EventName>,
+    /// What happens when events come faster than they are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<PolicyParams>,
+    /// Whether to tell first which senders are there, for a listener that is told of presence.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) snapshot: bool,
+    /// Whether the client had the topic over a former link: it is told where the numbers are, to see what it missed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) again: bool,
 }
 
 impl AddListener {
@@ -68,6 +84,9 @@ impl AddListener {
             listener_id,
             sender: topic.sender_name().cloned(),
             event: topic.event_name().cloned(),
+            policy: None,
+            snapshot: false,
+            again: false,
         }
     }
 }
@@ -135,6 +154,15 @@ pub(crate) struct Announce {
         skip_serializing_if = "is_json"
     )]
     pub(crate) content_type: ContentType,
+    /// Names the run of its numbers; 0 for presence, which is not numbered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) series: u64,
+    /// The number of the event before the next one that comes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) number: u64,
+    /// Whether the last one is kept for those who come late.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) keep_last: bool,
 }
 
 /// `list_senders` (P48).
@@ -258,6 +286,16 @@ fn truthy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> 
         Value::Array(list) => !list.is_empty(),
         Value::Object(fields) => !fields.is_empty(),
     })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -17,9 +17,9 @@ impl Tally {
     pub(crate) fn take(&mut self, delivery: Result<Event<'static>, Lagged>) -> Option<u64> {
         let event = match delivery {
             Ok(event) => event,
-            Err(Lagged(count)) => {
-                assert!(count > 0);
-                self.lagged += count;
+            Err(lagged) => {
+                assert!(lagged.count() > 0);
+                self.lagged += lagged.count();
                 return None;
             }
         };

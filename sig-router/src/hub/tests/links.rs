@@ -1,6 +1,6 @@
 //! Senders behind links: who owns them, and where their events are heard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,6 +36,8 @@ fn linked() -> Linked {
         owner,
         carrier: "test",
         uplink: None,
+        series: 1,
+        numbers: BTreeMap::new(),
     };
     hub.add_sender(new).unwrap();
     Linked {

@@ -11,7 +11,35 @@ fn want(sender: &str) -> AddSender {
         sender: name(sender),
         events: Vec::new(),
         requests: None,
+        series: None,
+        numbers: BTreeMap::new(),
     }
+}
+
+const PLAIN: Wish = Wish {
+    policy: Policy::Block(std::time::Duration::from_secs(5)),
+    snapshot: true,
+};
+
+fn wish(policy: Policy) -> Wish {
+    Wish { policy, ..PLAIN }
+}
+
+/// The id of a subscription that the router has to be told of.
+fn told(change: (u64, Change)) -> Option<u64> {
+    match change.1 {
+        Change::Listen(want) => want.listener_id,
+        Change::None | Change::Unlisten(_) => None,
+    }
+}
+
+/// What is replayed, in short: id and topic, or the sender.
+fn brief(wants: Vec<Want>) -> Vec<(Option<u64>, String)> {
+    let brief = |want| match want {
+        Want::Listener(topic, want) => (want.listener_id, topic.to_string()),
+        Want::Sender(want) => (None, want.sender.to_string()),
+    };
+    wants.into_iter().map(brief).collect()
 }
 
 fn topic(text: &str) -> Topic {
@@ -50,15 +78,15 @@ fn a_name_is_there_once() {
 #[test]
 fn listeners_of_a_topic_share_a_subscription() {
     let mut ledger = Ledger::new();
-    assert_eq!(ledger.add_listener(&topic("s/e")), Subscription { id: 1, first: true });
-    assert_eq!(ledger.add_listener(&topic("s/e")), Subscription { id: 1, first: false });
-    assert_eq!(ledger.add_listener(&topic("s")), Subscription { id: 2, first: true });
-    assert_eq!(ledger.remove_listener(&topic("s/e")), None);
-    assert_eq!(ledger.remove_listener(&topic("s/e")), Some(1));
-    assert_eq!(ledger.remove_listener(&topic("s/e")), None);
+    assert_eq!(told(ledger.add_listener(&topic("s/e"), PLAIN)), Some(1));
+    assert_eq!(ledger.add_listener(&topic("s/e"), PLAIN), (1, Change::None));
+    assert_eq!(told(ledger.add_listener(&topic("s"), PLAIN)), Some(2));
+    assert_eq!(ledger.remove_listener(&topic("s/e"), PLAIN), Change::None);
+    assert_eq!(ledger.remove_listener(&topic("s/e"), PLAIN), Change::Unlisten(1));
+    assert_eq!(ledger.remove_listener(&topic("s/e"), PLAIN), Change::None);
     assert_eq!(
-        ledger.add_listener(&topic("s/e")),
-        Subscription { id: 3, first: true },
+        told(ledger.add_listener(&topic("s/e"), PLAIN)),
+        Some(3),
         "ids are not used again"
     );
     assert!(
@@ -72,29 +100,68 @@ fn listeners_of_a_topic_share_a_subscription() {
 fn t1_a_replay_brings_all_back_listeners_first() {
     let mut ledger = Ledger::new();
     ledger.add_sender(want("b")).unwrap();
-    ledger.add_listener(&topic("*"));
+    ledger.add_listener(&topic("*"), PLAIN);
     ledger.add_sender(want("a")).unwrap();
-    ledger.add_listener(&topic("a/e"));
-    ledger.add_listener(&topic("*"));
+    ledger.add_listener(&topic("a/e"), PLAIN);
+    ledger.add_listener(&topic("*"), PLAIN);
     assert!(ledger.set_sender_state(&name("a"), taken()));
     assert!(ledger.set_sender_state(&name("b"), WantState::Live));
     assert!(ledger.set_listener_state(2, WantState::Live));
     assert_eq!((ledger.pending(), ledger.refused()), (1, vec![name("a")]));
 
-    let expected = [
-        Want::Listener {
-            id: 2,
-            topic: topic("*"),
-        },
-        Want::Listener {
-            id: 4,
-            topic: topic("a/e"),
-        },
-        Want::Sender(want("b")),
-        Want::Sender(want("a")),
-    ];
-    assert_eq!(ledger.replay(), expected);
+    let replayed = ledger.replay();
+    let known = |want: &Want| matches!(want, Want::Listener(_, want) if want.again);
+    assert_eq!(
+        replayed.iter().map(known).collect::<Vec<_>>(),
+        [true, false, false, false]
+    );
+    let expected = [(Some(2), "*"), (Some(4), "a/e"), (None, "b"), (None, "a")];
+    assert_eq!(brief(replayed), expected.map(|(id, text)| (id, text.to_owned())));
     assert_eq!((ledger.pending(), ledger.refused()), (4, vec![]));
+}
+
+#[test]
+fn promise_6_a_subscription_has_the_least_restrictive_policy_of_its_listeners() {
+    let mut ledger = Ledger::new();
+    let policy = |change: Change| match change {
+        Change::Listen(want) => want.policy.map_or_else(Policy::default, Policy::from),
+        Change::None | Change::Unlisten(_) => panic!("the router was not told"),
+    };
+    let topic = topic("s/e");
+    let (rate, latest) = (wish(Policy::Rate(20.0)), wish(Policy::Latest));
+    assert_eq!(policy(ledger.add_listener(&topic, rate).1), rate.policy);
+    assert_eq!(policy(ledger.add_listener(&topic, latest).1), latest.policy);
+    assert_eq!(policy(ledger.add_listener(&topic, PLAIN).1), PLAIN.policy);
+    assert_eq!(ledger.add_listener(&topic, rate).1, Change::None);
+    assert_eq!(ledger.remove_listener(&topic, latest), Change::None);
+    assert_eq!(policy(ledger.remove_listener(&topic, PLAIN)), rate.policy);
+    assert_eq!(ledger.remove_listener(&topic, rate), Change::None);
+    assert_eq!(ledger.remove_listener(&topic, rate), Change::Unlisten(1));
+}
+
+#[test]
+fn promise_3_who_listens_again_learns_again_who_is_there() {
+    let snapshot = |ledger: &mut Ledger, topic: &str| {
+        let replayed = ledger.replay().into_iter().find_map(|want| match want {
+            Want::Listener(wanted, want) if wanted.to_string() == topic => Some(want.snapshot),
+            _ => None,
+        });
+        replayed.unwrap()
+    };
+    let mut ledger = Ledger::new();
+    let topics = ["*", "#connect", "s/#connect", "s/*", "s/e", "#disconnect"];
+    let ids = topics.map(|text| ledger.add_listener(&topic(text), PLAIN).0);
+    assert_eq!(
+        topics.map(|topic| snapshot(&mut ledger, topic)),
+        [false, true, true, false, false, true]
+    );
+    for id in ids {
+        ledger.set_listener_state(id, WantState::Live);
+    }
+    assert_eq!(
+        topics.map(|topic| snapshot(&mut ledger, topic)),
+        [true, true, true, true, false, true]
+    );
 }
 
 #[derive(Debug, Clone)]
@@ -147,12 +214,10 @@ impl Model {
         listeners
     }
 
-    fn replay(&self) -> Vec<Want> {
-        let listeners = self.subscriptions().into_iter().map(|(topic, id, _)| Want::Listener {
-            id: *id,
-            topic: topic.clone(),
-        });
-        let senders = self.senders.iter().map(|(name, _)| Want::Sender(want(name.as_str())));
+    fn replay(&self) -> Vec<(Option<u64>, String)> {
+        let subscriptions = self.subscriptions().into_iter();
+        let listeners = subscriptions.map(|(topic, id, _)| (Some(*id), topic.to_string()));
+        let senders = self.senders.iter().map(|(name, _)| (None, name.to_string()));
         listeners.chain(senders).collect()
     }
 }
@@ -189,15 +254,15 @@ proptest! {
                 Step::AddListener(which) => {
                     let topic = &topics[usize::from(which)];
                     let known = model.listeners.iter().find(|listener| listener.0 == *topic).cloned();
-                    let subscription = ledger.add_listener(topic);
+                    let (id, change) = ledger.add_listener(topic, PLAIN);
                     match known {
                         Some(known) => {
-                            prop_assert_eq!(subscription, Subscription { id: known.1, first: false });
+                            prop_assert_eq!((id, change), (known.1, Change::None));
                             model.listeners.push(known);
                         }
                         None => {
-                            prop_assert!(subscription.first && subscription.id > last_id);
-                            last_id = subscription.id;
+                            prop_assert!(told((id, change)) == Some(id) && id > last_id);
+                            last_id = id;
                             model.listeners.push((topic.clone(), last_id, WantState::Pending));
                         }
                     }
@@ -208,7 +273,8 @@ proptest! {
                     let removed = position.map(|position| model.listeners.remove(position));
                     let others = model.listeners.iter().any(|listener| listener.0 == *topic);
                     let expected = removed.filter(|_| !others).map(|removed| removed.1);
-                    prop_assert_eq!(ledger.remove_listener(topic), expected);
+                    let expected = expected.map_or(Change::None, Change::Unlisten);
+                    prop_assert_eq!(ledger.remove_listener(topic, PLAIN), expected);
                 }
                 Step::AnswerListener(id, live) => {
                     let known = model.listeners.iter().any(|listener| listener.1 == id);
@@ -222,7 +288,7 @@ proptest! {
                 }
                 Step::Replay => {
                     model.offline();
-                    prop_assert_eq!(ledger.replay(), model.replay());
+                    prop_assert_eq!(brief(ledger.replay()), model.replay());
                 }
             }
             for (name, state) in &model.senders {
@@ -237,6 +303,6 @@ proptest! {
             let refused = model.senders.iter().filter(|it| it.1 == taken()).map(|it| it.0.clone());
             prop_assert_eq!(ledger.refused(), refused.collect::<Vec<_>>());
         }
-        prop_assert_eq!(ledger.replay(), model.replay());
+        prop_assert_eq!(brief(ledger.replay()), model.replay());
     }
 }

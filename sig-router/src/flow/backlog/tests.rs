@@ -1,0 +1,206 @@
+//! Each policy by itself, and all of them at random against a simple model.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use sig_core::SenderName;
+
+use super::{Arriving, Backlog, Class, Pushed};
+use crate::policy::Policy;
+
+fn push(backlog: &mut Backlog<u64>, policy: Policy, alias: u32, number: u64) -> Pushed {
+    push_at(backlog, policy, alias, number, Instant::now())
+}
+
+fn push_at(backlog: &mut Backlog<u64>, policy: Policy, alias: u32, number: u64, now: Instant) -> Pushed {
+    let sender = SenderName::new("s").unwrap();
+    let event = Arriving {
+        alias,
+        number,
+        sender: &sender,
+        skipped: 0,
+        bytes: 10,
+        class: Class::Event { policy, listener: 1 },
+    };
+    let Ok(pushed) = backlog.push(&event, now, |_| Ok::<_, Infallible>(number));
+    pushed
+}
+
+fn presence(backlog: &mut Backlog<u64>, sender: &str, connects: bool, number: u64) {
+    let event = Arriving {
+        alias: 99,
+        number,
+        sender: &SenderName::new(sender).unwrap(),
+        skipped: 0,
+        bytes: 10,
+        class: Class::Presence { connects },
+    };
+    let Ok(_) = backlog.push(&event, Instant::now(), |_| Ok::<_, Infallible>(number));
+}
+
+fn drain(backlog: &mut Backlog<u64>) -> Vec<(u32, u64, u64)> {
+    std::iter::from_fn(|| backlog.pop())
+        .map(|entry| (entry.alias, entry.item, entry.skipped))
+        .collect()
+}
+
+#[test]
+fn drop_oldest_keeps_the_newest() {
+    let mut backlog = Backlog::default();
+    let lost: u64 = (1..=10)
+        .map(|n| push(&mut backlog, Policy::DropOldest(3), 1, n).lost())
+        .sum();
+    assert_eq!((lost, backlog.len()), (7, 3));
+    assert_eq!(drain(&mut backlog), [(1, 8, 0), (1, 9, 0), (1, 10, 0)]);
+}
+
+#[test]
+fn drop_newest_keeps_the_first() {
+    let mut backlog = Backlog::default();
+    let lost: u64 = (1..=10)
+        .map(|n| push(&mut backlog, Policy::DropNewest(3), 1, n).lost())
+        .sum();
+    assert_eq!(lost, 7);
+    assert_eq!(drain(&mut backlog), [(1, 1, 0), (1, 2, 0), (1, 3, 0)]);
+    assert!(push(&mut backlog, Policy::DropNewest(3), 1, 11).stored);
+}
+
+#[test]
+fn latest_keeps_one_of_each_kind_and_says_how_many_it_left_out() {
+    let mut backlog = Backlog::default();
+    for n in 1..=5 {
+        push(&mut backlog, Policy::Latest, 1, n);
+        push(&mut backlog, Policy::Latest, 2, n);
+    }
+    assert_eq!(drain(&mut backlog), [(1, 5, 4), (2, 5, 4)]);
+    push(&mut backlog, Policy::Latest, 1, 6);
+    assert_eq!(drain(&mut backlog), [(1, 6, 0)]);
+}
+
+#[test]
+fn rate_keeps_the_beat_and_the_last_one_comes() {
+    let (mut backlog, start) = (Backlog::default(), Instant::now());
+    let mut came = Vec::new();
+    for ms in 0..1000 {
+        let now = start + Duration::from_millis(ms);
+        push_at(&mut backlog, Policy::Rate(20.0), 1, ms, now);
+        backlog.ripen(now);
+        came.extend(drain(&mut backlog));
+    }
+    assert_eq!(came.len(), 20);
+    assert_eq!(came.iter().map(|(_, _, skipped)| skipped + 1).sum::<u64>() + 49, 1000);
+    assert!(backlog.holds(1) && backlog.is_empty() && backlog.len() == 1);
+    let due = backlog.next_due().unwrap();
+    assert_eq!(due, start + Duration::from_secs(1));
+    backlog.ripen(due);
+    assert_eq!(drain(&mut backlog), [(1, 999, 48)]);
+    assert_eq!(backlog.next_due(), None);
+}
+
+#[test]
+fn what_is_held_back_comes_before_its_sender_leaves() {
+    let mut backlog = Backlog::default();
+    push(&mut backlog, Policy::Rate(1.0), 1, 1);
+    push(&mut backlog, Policy::Rate(1.0), 1, 2);
+    presence(&mut backlog, "s", false, 3);
+    assert_eq!(drain(&mut backlog), [(1, 1, 0), (1, 2, 0), (99, 3, 0)]);
+}
+
+#[test]
+fn promise_3_a_pair_of_presence_waits_at_most_and_ends_in_the_truth() {
+    // The listener knows that s is there.
+    let mut backlog = Backlog::default();
+    for n in 0..100 {
+        presence(&mut backlog, "s", n % 2 == 1, n);
+        presence(&mut backlog, "other", n % 2 == 1, n);
+    }
+    assert_eq!(backlog.len(), 4);
+    let numbers: Vec<_> = drain(&mut backlog).iter().map(|(_, n, _)| *n).collect();
+    assert_eq!(numbers, [98, 98, 99, 99]);
+    // It does not.
+    for n in 0..101 {
+        presence(&mut backlog, "s", n % 2 == 0, n);
+    }
+    assert_eq!(drain(&mut backlog), [(99, 100, 0)]);
+}
+
+#[test]
+fn what_is_dropped_behind_one_that_stays_takes_no_memory() {
+    let mut backlog = Backlog::default();
+    push(&mut backlog, Policy::default(), 1, 0);
+    for n in 1..100_000 {
+        push(&mut backlog, Policy::DropOldest(2), 2, n);
+        push(&mut backlog, Policy::Latest, 3, n);
+    }
+    assert!(backlog.entries.len() < 100 && backlog.droppable == 30);
+    let left = [(1, 0, 0), (2, 99_998, 0), (2, 99_999, 0), (3, 99_999, 99_998)];
+    assert_eq!(drain(&mut backlog), left);
+    assert!(backlog.kept.is_empty() && backlog.newest.is_empty() && backlog.droppable == 0);
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    prop_oneof![
+        Just(Policy::default()),
+        Just(Policy::DropOldest(3)),
+        Just(Policy::DropNewest(3)),
+        Just(Policy::Latest),
+        Just(Policy::Rate(100.0)),
+    ]
+}
+
+proptest! {
+    /// Events of five kinds, each under its own policy, in one queue: the numbers of each rise, and all are accounted for.
+    #[test]
+    fn promise_6_whatever_comes_is_taken_lost_or_left_out(
+        policies in prop::collection::vec(policies(), 5),
+        steps in prop::collection::vec((0_u8..8, 0_u64..20), 1..400),
+    ) {
+        let (mut backlog, mut now) = (Backlog::<u64>::default(), Instant::now());
+        let sender = SenderName::new("s").unwrap();
+        let mut numbers = [0_u64; 5];
+        let (mut lost, mut taken) = ([0_u64; 5], [0_u64; 5]);
+        let mut last = [0_u64; 5];
+        let take = |entry: super::Entry<u64>, last: &mut [u64; 5], taken: &mut [u64; 5]| {
+            let kind = entry.alias as usize;
+            let rises = entry.item > last[kind];
+            (last[kind], taken[kind]) = (entry.item, taken[kind] + 1 + entry.skipped);
+            rises
+        };
+        for (step, ms) in steps {
+            now += Duration::from_millis(ms);
+            match step {
+                0..5 => {
+                    let kind = usize::from(step);
+                    numbers[kind] += 1;
+                    let event = Arriving {
+                        alias: u32::from(step),
+                        number: numbers[kind],
+                        sender: &sender,
+                        skipped: 0,
+                        bytes: 1,
+                        class: Class::Event { policy: policies[kind], listener: u64::from(step) },
+                    };
+                    let Ok(pushed) = backlog.push(&event, now, |_| Ok::<_, Infallible>(numbers[kind]));
+                    lost[kind] += pushed.lost();
+                }
+                5 => backlog.ripen(now),
+                _ => {
+                    if let Some(entry) = backlog.pop() {
+                        prop_assert!(take(entry, &mut last, &mut taken));
+                    }
+                }
+            }
+        }
+        let waiting = backlog.len();
+        let rest = backlog.drain();
+        prop_assert_eq!(rest.len(), waiting);
+        for entry in rest {
+            prop_assert!(take(entry, &mut last, &mut taken));
+        }
+        for kind in 0..5 {
+            prop_assert_eq!(taken[kind] + lost[kind], numbers[kind]);
+        }
+        prop_assert!(backlog.droppable == 0 && backlog.live == 0);
+    }
+}

@@ -1,0 +1,253 @@
+//! What a listener got of one event, by number: what is missing is what was lost.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use crate::hub::EventRecord;
+
+/// The series of events that nobody numbers, or not for this listener alone: nothing can be said of what was lost.
+pub(crate) const UNNUMBERED: u64 = 0;
+
+/// What a listener got of one event of one sender.
+///
+/// Numbers count within a *series*: as long as that is the same they go on, whatever happened to links and routers in
+/// between. Here they are one long count over all series: *positions*.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Track {
+    series: u64,
+    /// The number that the series began after, and its position.
+    base: u64,
+    offset: u64,
+    /// The last position that is known of.
+    seen: u64,
+    /// The last one that the listener got, or was told to have lost.
+    told: u64,
+}
+
+impl Track {
+    /// One that expects the number after `base`.
+    pub(crate) fn new(series: u64, base: u64) -> Self {
+        Self {
+            series,
+            base,
+            offset: 0,
+            seen: 0,
+            told: 0,
+        }
+    }
+
+    /// An event comes: its position, unless it or a later one came already.
+    pub(crate) fn offered(&mut self, series: u64, number: u64) -> Option<u64> {
+        if series != self.series {
+            self.begin(series, 0);
+        }
+        let position = if series == UNNUMBERED {
+            self.seen + 1
+        } else {
+            self.position_of(number)?
+        };
+        self.seen = position;
+        Some(position)
+    }
+
+    /// The series is at this number: what did not come so far is lost. Whether anything is.
+    pub(crate) fn moved_to(&mut self, series: u64, number: u64) -> bool {
+        if series != self.series {
+            self.begin(series, number);
+            return false;
+        }
+        if series == UNNUMBERED {
+            return false;
+        }
+        let Some(position) = self.position_of(number) else {
+            return false;
+        };
+        self.seen = position;
+        true
+    }
+
+    fn begin(&mut self, series: u64, base: u64) {
+        (self.series, self.base, self.offset) = (series, base, self.seen);
+    }
+
+    fn position_of(&self, number: u64) -> Option<u64> {
+        let position = self.offset.saturating_add(number.checked_sub(self.base)?);
+        (position > self.seen).then_some(position)
+    }
+
+    /// The listener takes the event at this position: how many were lost right before it, but for those that a policy
+    /// left out.
+    pub(crate) fn taken(&mut self, position: u64, skipped: u64) -> u64 {
+        let gap = position.saturating_sub(self.told.saturating_add(1));
+        self.told = self.told.max(position);
+        gap.saturating_sub(skipped)
+    }
+
+    /// Nothing of it waits any more: how many were lost behind the last one that was taken.
+    pub(crate) fn rest(&mut self) -> u64 {
+        let lost = self.seen - self.told;
+        self.told = self.seen;
+        lost
+    }
+}
+
+/// The tracks of one listener, by the event's alias.
+#[derive(Debug, Default)]
+pub(crate) struct Tracks {
+    by_alias: HashMap<u32, usize>,
+    tracks: Vec<(Weak<EventRecord>, u32, Track)>,
+    /// The one that was used last.
+    last: usize,
+    /// When there are this many, those of events that are no more are thrown away.
+    prune_at: usize,
+}
+
+/// So few tracks are never looked through.
+const FEW: usize = 32;
+
+impl Tracks {
+    /// The track of this event, made if need be.
+    pub(crate) fn of(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> &mut Track {
+        let index = self.index(event.alias).unwrap_or_else(|| self.add(event, new()));
+        self.last = index;
+        &mut self.tracks[index].2
+    }
+
+    /// The track of the event with this alias.
+    pub(crate) fn get(&mut self, alias: u32) -> Option<&mut Track> {
+        let index = self.index(alias)?;
+        Some(&mut self.tracks[index].2)
+    }
+
+    /// Every track, with the event's alias.
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = (u32, &Weak<EventRecord>, &mut Track)> {
+        self.tracks
+            .iter_mut()
+            .map(|(event, alias, track)| (*alias, &*event, track))
+    }
+
+    fn index(&self, alias: u32) -> Option<usize> {
+        if self.tracks.get(self.last).is_some_and(|(_, last, _)| *last == alias) {
+            return Some(self.last);
+        }
+        self.by_alias.get(&alias).copied()
+    }
+
+    fn add(&mut self, event: &Arc<EventRecord>, track: Track) -> usize {
+        if self.tracks.len() >= self.prune_at.max(FEW) {
+            self.tracks.retain(|(event, _, _)| event.strong_count() > 0);
+            let aliases = self
+                .tracks
+                .iter()
+                .enumerate()
+                .map(|(index, (_, alias, _))| (*alias, index));
+            self.by_alias = aliases.collect();
+            self.prune_at = 2 * self.tracks.len();
+        }
+        let index = self.tracks.len();
+        self.by_alias.insert(event.alias, index);
+        self.tracks.push((Arc::downgrade(event), event.alias, track));
+        index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_between_two_is_lost() {
+        let mut track = Track::new(7, 10);
+        let first = track.offered(7, 11).unwrap();
+        let later = track.offered(7, 15).unwrap();
+        assert_eq!((track.taken(first, 0), track.taken(later, 0), track.rest()), (0, 3, 0));
+    }
+
+    #[test]
+    fn what_a_policy_left_out_is_not_lost() {
+        let mut track = Track::new(7, 0);
+        let position = track.offered(7, 10).unwrap();
+        assert_eq!(track.taken(position, 9), 0);
+        let position = track.offered(7, 20).unwrap();
+        assert_eq!(track.taken(position, 4), 5);
+    }
+
+    #[test]
+    fn the_same_event_comes_once() {
+        let mut track = Track::new(7, 0);
+        assert!(track.offered(7, 3).is_some());
+        assert_eq!((track.offered(7, 3), track.offered(7, 2)), (None, None));
+    }
+
+    #[test]
+    fn a_loss_at_the_end_shows_when_the_number_is_told() {
+        let mut track = Track::new(7, 0);
+        let position = track.offered(7, 1).unwrap();
+        assert!(!track.moved_to(7, 1));
+        assert!(track.moved_to(7, 5));
+        assert_eq!((track.taken(position, 0), track.rest()), (0, 4));
+        assert_eq!(track.rest(), 0);
+    }
+
+    #[test]
+    fn a_new_series_begins_anew_and_forgets_no_loss_of_the_old_one() {
+        let mut track = Track::new(7, 0);
+        let first = track.offered(7, 1).unwrap();
+        assert!(track.moved_to(7, 4));
+        let second = track.offered(8, 1).unwrap();
+        assert_eq!((track.taken(first, 0), track.taken(second, 0)), (0, 3));
+        // One that was known elsewhere before begins where it is.
+        assert!(!track.moved_to(9, 100));
+        let third = track.offered(9, 101).unwrap();
+        assert_eq!((track.taken(third, 0), track.rest()), (0, 0));
+    }
+
+    proptest! {
+        /// Whatever comes, is refused, skipped or only told of: all that was emitted is accounted for.
+        #[test]
+        fn promise_1_received_and_lost_are_what_was_emitted(
+            steps in prop::collection::vec((0_u8..5, 1_u64..4), 1..200),
+        ) {
+            let (mut track, mut series, mut number) = (Track::new(1, 0), 1, 0);
+            let (mut emitted, mut received, mut lost, mut skipped) = (0, 0, 0, 0);
+            let mut pending_skips = 0;
+            for (step, amount) in steps {
+                match step {
+                    // Some are lost on the way.
+                    0 => (number, emitted) = (number + amount, emitted + amount),
+                    // Some are left out.
+                    1 => {
+                        (number, emitted) = (number + amount, emitted + amount);
+                        pending_skips += amount;
+                    }
+                    // The number is told. What was left out before then counts as lost.
+                    2 => {
+                        if track.moved_to(series, number) {
+                            pending_skips = 0;
+                        }
+                        lost += track.rest();
+                    }
+                    // The sender begins anew, once all is told.
+                    3 => {
+                        track.moved_to(series, number);
+                        lost += track.rest();
+                        (series, number, pending_skips) = (series + 1, 0, 0);
+                        track.moved_to(series, number);
+                    }
+                    _ => {
+                        (number, emitted) = (number + 1, emitted + 1);
+                        let position = track.offered(series, number).unwrap();
+                        let skips = std::mem::take(&mut pending_skips);
+                        lost += track.taken(position, skips);
+                        (received, skipped) = (received + 1, skipped + skips);
+                    }
+                }
+            }
+            track.moved_to(series, number);
+            lost += track.rest();
+            prop_assert_eq!(received + lost + skipped, emitted);
+        }
+    }
+}
