@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use sig_core::{CarrierError, CodecError, Failure, NameError};
+use sig_core::{CarrierError, CodecError, Failure, NameError, Outcome};
 use thiserror::Error;
 
 /// A sender could not be added.
@@ -219,6 +219,7 @@ impl RequestError {
     pub(crate) fn to_failure(&self) -> Failure {
         match self {
             Self::HandlerFailed { code: Some(code), text } => Failure::new(format!("handler_failed:{code}"), text),
+            Self::Refused(text) => Failure::new(self.code(), text),
             other => Failure::new(other.code(), other.to_string()),
         }
     }
@@ -236,13 +237,21 @@ impl RequestError {
             "cancelled" => Self::Cancelled,
             "busy" => Self::Busy,
             "not_connected" => Self::NotConnected,
-            "refused" => Self::Refused(failure.text.clone()),
+            "refused" | "invalid_params" => Self::Refused(failure.text.clone()),
             "codec" => Self::Codec(failure.text.clone()),
             _ => Self::HandlerFailed {
                 code: code.strip_prefix("handler_failed:").map(str::to_owned),
                 text: failure.text.clone(),
             },
         }
+    }
+}
+
+impl RequestError {
+    /// Whether this says no more than that the asker gave up, which it knows.
+    pub(crate) fn is_given_up(outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::Failed(failure)
+            if matches!(failure.code.as_deref(), Some("cancelled" | "timed_out")))
     }
 }
 
@@ -281,4 +290,48 @@ pub enum RouterError {
     /// The router is closed.
     #[error("the router is closed")]
     Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_4_every_error_of_a_request_travels_as_itself() {
+        let (sender, method) = (|| "s".to_owned(), "m".to_owned());
+        let after = Duration::from_secs(3);
+        let text = || "in words".to_owned();
+        let failed = |code: Option<&str>| RequestError::HandlerFailed {
+            code: code.map(str::to_owned),
+            text: text(),
+        };
+        let errors = [
+            RequestError::NoSuchSender { sender: sender() },
+            RequestError::NotSupported { sender: sender() },
+            RequestError::NoSuchMethod {
+                sender: sender(),
+                method,
+            },
+            RequestError::SenderGone { sender: sender() },
+            RequestError::TimedOut { after },
+            RequestError::Cancelled,
+            RequestError::Busy,
+            RequestError::NotConnected,
+            RequestError::Refused(text()),
+            RequestError::Codec(text()),
+            failed(None),
+            failed(Some("")),
+            failed(Some("busy")),
+            failed(Some("handler_failed:x")),
+        ];
+        for error in errors {
+            // Over two hops.
+            let once = RequestError::from_failure(&error.to_failure(), "s", "m", after);
+            let twice = RequestError::from_failure(&once.to_failure(), "s", "m", after);
+            assert_eq!((&once, &twice), (&error, &error));
+        }
+        // What is not known is the handler's own affair.
+        let odd = RequestError::from_failure(&Failure::new("odd", text()), "s", "m", after);
+        assert_eq!(odd, failed(None));
+    }
 }

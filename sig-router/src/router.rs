@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::Serialize;
-use sig_core::{CodecError, RawJson, Reason};
+use sig_core::{CancellationToken, CodecError, RawJson, Reason, SenderName};
 use tokio::runtime::Handle;
 
 use crate::error::{ListenError, RequestError};
@@ -18,7 +18,7 @@ use crate::hub::{Callback, Hub, Owner, SenderInfo};
 use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
 use crate::queue::{ListenerQueue, Settings};
-use crate::request::DEFAULT_TIMEOUT;
+use crate::request::{DEFAULT_TIMEOUT, Question};
 use crate::sender::SenderBuilder;
 
 /// Dispatches events and requests inside one process. Cloning is cheap; clones are the same router.
@@ -149,7 +149,21 @@ impl Router {
         let hub = Arc::clone(&self.hub);
         let (sender, method) = (sender.into(), method.into());
         PendingRequest::new(RawJson::new(params), move |params, timeout| {
-            async move { hub.request(&sender, &method, params, timeout).await }.boxed()
+            async move {
+                // No sender has a name that breaks the rules.
+                let Ok(name) = SenderName::new(&sender) else {
+                    return Err(RequestError::NoSuchSender { sender });
+                };
+                hub.request(Question {
+                    sender: name,
+                    method,
+                    params,
+                    timeout,
+                    asker: CancellationToken::new(),
+                })
+                .await
+            }
+            .boxed()
         })
     }
 

@@ -69,6 +69,7 @@ impl RemoteEntry {
     /// There will be no link any more: whoever triggers learns at once that the sender is gone.
     pub(super) fn close(&self, local: &Hub) {
         self.set_state(SenderState::Gone);
+        self.requests.leave();
         if self.uplink.is_attached() {
             // It may have been removed already.
             let _ = local.remove_sender(self.name.as_str(), Some(Owner::Local), None, Reason::Closed);
@@ -259,6 +260,8 @@ impl Wanted {
     /// Forgets the sender and tells the router, behind its last events.
     fn remove(&self) -> Option<PendingCall> {
         self.entry.set_state(SenderState::Gone);
+        // At once, while the removal keeps its place behind the last events.
+        self.entry.requests.leave();
         let shared = self.shared.upgrade()?;
         let mut ledger = shared.ledger.lock();
         ledger.remove_sender(&self.entry.name);

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
 
@@ -13,7 +12,7 @@ use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
 use crate::nesting::Nesting;
 use crate::outlet::{Item, Uplink};
-use crate::request::Requests;
+use crate::request::{Question, Requests};
 
 /// A sender to be added.
 #[derive(Debug)]
@@ -153,7 +152,9 @@ impl Hub {
         let shown = disconnect.as_ref().map(|event| self.show(event, &presence, owner));
         drop(lane);
         // What answers its requests may own senders and listeners: not under a lock.
-        drop(left);
+        if let Some(connection) = left {
+            connection.requests.leave();
+        }
         if let Some((event, (shown, complaints))) = disconnect.as_ref().zip(shown) {
             complaints.report(event);
             let _nesting = Nesting::go_on();
@@ -201,28 +202,17 @@ impl Hub {
     }
 
     /// Asks a sender.
-    pub(crate) async fn request(
-        &self,
-        sender: &str,
-        method: &str,
-        params: RawJson,
-        timeout: Duration,
-    ) -> Result<RawJson, RequestError> {
-        let record = self.sender(sender);
-        let found = record.and_then(|record| {
-            let requests = record
-                .lane
-                .lock()
-                .as_ref()
-                .map(|connection| Arc::clone(&connection.requests));
-            requests.map(|requests| (record.name.clone(), requests))
+    pub(crate) async fn request(&self, question: Question) -> Result<RawJson, RequestError> {
+        let requests = self.sender(question.sender.as_str()).and_then(|record| {
+            let lane = record.lane.lock();
+            lane.as_ref().map(|connection| Arc::clone(&connection.requests))
         });
-        let Some((name, requests)) = found else {
+        let Some(requests) = requests else {
             return Err(RequestError::NoSuchSender {
-                sender: sender.to_owned(),
+                sender: question.sender.to_string(),
             });
         };
-        requests.ask(name, method.to_owned(), params, timeout).await
+        requests.ask(question).await
     }
 
     /// What is known of every sender, by name.

@@ -10,7 +10,7 @@ use super::{MAX_RUNNING, Peer};
 use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::pressure::Gate;
-use crate::request::Requests;
+use crate::request::{Question, Requests};
 use crate::router::within;
 use crate::session::params::RequestParams;
 
@@ -63,10 +63,7 @@ impl Peer {
     /// Runs a request of the peer, to whichever sender the hub knows, in the background and answers it.
     pub(crate) fn run_request(self: &Arc<Self>, hub: &Arc<Hub>, id: Option<MessageId>, params: RequestParams) {
         let hub = Arc::clone(hub);
-        self.run(id, params, move |params, timeout| async move {
-            hub.request(params.sender.as_str(), &params.method, params.params, timeout)
-                .await
-        });
+        self.run(id, params, move |question| async move { hub.request(question).await });
     }
 
     /// Runs a request of the peer to one sender in the background and answers it.
@@ -76,29 +73,37 @@ impl Peer {
         id: Option<MessageId>,
         params: RequestParams,
     ) {
-        self.run(id, params, move |params, timeout| async move {
-            let RequestParams {
-                sender, method, params, ..
-            } = params;
-            requests.ask(sender, method, params, timeout).await
-        });
+        self.run(id, params, move |question| async move { requests.ask(question).await });
     }
 
     fn run<A, F>(self: &Arc<Self>, id: Option<MessageId>, params: RequestParams, ask: A)
     where
-        A: FnOnce(RequestParams, Duration) -> F,
+        A: FnOnce(Question) -> F,
         F: Future<Output = Result<RawJson, RequestError>> + Send + 'static,
     {
         let Some(permit) = self.permit() else {
             return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
         };
-        let timeout = params.deadline_ms.map_or(crate::DEFAULT_TIMEOUT, Duration::from_millis);
+        let RequestParams {
+            sender,
+            method,
+            params,
+            deadline_ms,
+        } = params;
+        let timeout = deadline_ms.map_or(crate::DEFAULT_TIMEOUT, Duration::from_millis);
         let token = self.gone.child_token();
         let number = id.as_ref().and_then(MessageId::number);
         if let Some(number) = number {
             self.cancels.lock().insert(number, token.clone());
         }
-        let (answer, peer) = (ask(params, timeout), Arc::clone(self));
+        let answer = ask(Question {
+            sender,
+            method,
+            params,
+            timeout,
+            asker: token.clone(),
+        });
+        let peer = Arc::clone(self);
         self.tasks.spawn("request", async move {
             let answer = within(timeout, answer);
             let answer = token

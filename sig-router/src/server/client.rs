@@ -1,6 +1,7 @@
 //! One client of a server: what it says is taken apart here and handed to its dialect.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::inbound::upgrade;
 use super::native::Native;
 use super::pysig::Pysig;
 use super::{ClientInfo, Shared};
+use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::outbox::{Outbox, UNREAD};
 use crate::outlet::Receipt;
@@ -39,6 +41,8 @@ pub(crate) struct ClientSession {
     hub: Arc<Hub>,
     peer: Arc<Peer>,
     replies: Mutex<Replies<Waiting>>,
+    /// Answers that nobody waited for any more.
+    late: AtomicU64,
     opened: Instant,
     phase: Mutex<Phase>,
     /// Why the client was just refused, to be logged once no lock is held.
@@ -82,6 +86,7 @@ impl ClientSession {
             hub,
             peer: Peer::new(id, outbox, tasks),
             replies: Mutex::new(Replies::new(MAX_WAITING)),
+            late: AtomicU64::new(0),
             opened: Instant::now(),
             phase: Mutex::new(Phase::New),
             refusal: Mutex::new(None),
@@ -134,6 +139,7 @@ impl ClientSession {
             waiting: self.outbox().waiting(),
             lost: self.outbox().lost(),
             skipped: self.outbox().skipped(),
+            late_answers: self.late.load(Ordering::Relaxed),
         }
     }
 
@@ -264,11 +270,20 @@ impl ClientSession {
         self.replies.lock().take(id)
     }
 
-    /// Hands a reply to whoever waits for it; a late one is dropped (P45).
+    /// Hands a reply to whoever waits for it; a late one is counted and dropped (P45).
     pub(super) fn take_reply(&self, reply: Reply) {
-        let waiting = reply.id.number().and_then(|id| self.forget(id));
-        if let Some(Waiting::Request(asker)) = waiting {
-            let _ = asker.send(reply.outcome);
+        let Some(id) = reply.id.number() else { return };
+        let (waiting, was_given) = {
+            let mut replies = self.replies.lock();
+            (replies.take(id), replies.was_given(id))
+        };
+        match waiting {
+            Some(Waiting::Request(asker)) => drop(asker.send(reply.outcome)),
+            Some(Waiting::Event(_)) => {}
+            None if was_given && !RequestError::is_given_up(&reply.outcome) => {
+                self.late.fetch_add(1, Ordering::Relaxed);
+            }
+            None => {}
         }
     }
 }

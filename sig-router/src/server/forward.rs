@@ -1,14 +1,13 @@
 //! Requests that go on to the client whose sender was asked.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use sig_core::{Call, Outcome, RawJson, async_trait};
 use tokio::sync::oneshot;
 
 use super::client::{ClientSession, Waiting};
 use crate::error::RequestError;
-use crate::request::{Forward, Request};
+use crate::request::{Forward, Request, now};
 use crate::session::methods;
 use crate::session::params::{Cancel, RequestParams};
 
@@ -62,7 +61,7 @@ impl Forward for ClientForward {
             session: Arc::clone(&session),
             id,
         };
-        let left = request.deadline().saturating_duration_since(Instant::now());
+        let left = request.deadline().saturating_duration_since(now());
         let params = RequestParams {
             sender: sender.clone(),
             method: request.method().to_owned(),

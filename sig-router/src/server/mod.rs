@@ -156,6 +156,8 @@ pub struct ClientInfo {
     pub lost: u64,
     /// Events that its listeners' policies left out here.
     pub skipped: u64,
+    /// Answers of its senders that came when nobody waited for them any more.
+    pub late_answers: u64,
 }
 
 impl ServerRouter {

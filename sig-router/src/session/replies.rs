@@ -48,6 +48,11 @@ impl<T> Replies<T> {
         Some(value)
     }
 
+    /// Whether a call had this id: if nothing is taken for it, its reply comes too late.
+    pub(crate) fn was_given(&self, id: u64) -> bool {
+        (1..=self.last_id).contains(&id)
+    }
+
     /// Takes out what is due at `now`, the earliest deadline first.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<(u64, T)> {
         let mut expired = Vec::new();
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(replies.insert("a", now), Ok(1));
         assert_eq!(replies.insert("b", now), Ok(2));
         assert_eq!(replies.insert("c", now), Err("c"), "full");
+        assert_eq!([0, 1, 2, 3].map(|id| replies.was_given(id)), [false, true, true, false]);
         assert_eq!(replies.take(1), Some("a"));
         assert_eq!(replies.take(1), None, "twice");
         assert_eq!(replies.take(0), None);

@@ -1,0 +1,166 @@
+//! The methods of a sender, and the functions that answer them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use sig_core::{CancellationToken, RawJson, async_trait};
+
+use super::{HandlerError, Question, Request};
+use crate::error::RequestError;
+use crate::nesting::nested;
+
+/// Passes requests on to another router.
+#[async_trait]
+pub(crate) trait Forward: Send + Sync {
+    async fn forward(&self, request: Request) -> Result<RawJson, RequestError>;
+}
+
+type SyncHandler = dyn Fn(Request) -> Result<RawJson, RequestError> + Send + Sync;
+type AsyncHandler = dyn Fn(Request) -> BoxFuture<'static, Result<RawJson, RequestError>> + Send + Sync;
+
+/// Answers requests.
+#[derive(Clone)]
+pub(crate) enum Handler {
+    Sync(Arc<SyncHandler>),
+    Async(Arc<AsyncHandler>),
+    Remote(Arc<dyn Forward>),
+}
+
+fn to_json<R: Serialize>(response: Result<R, HandlerError>) -> Result<RawJson, RequestError> {
+    Ok(RawJson::new(&response?)?)
+}
+
+impl Handler {
+    pub(crate) fn sync<R, F>(handler: F) -> Self
+    where
+        R: Serialize,
+        F: Fn(Request) -> Result<R, HandlerError> + Send + Sync + 'static,
+    {
+        Self::Sync(Arc::new(move |request| to_json(handler(request))))
+    }
+
+    pub(crate) fn asynchronous<R, F, Fut>(handler: F) -> Self
+    where
+        R: Serialize + 'static,
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
+    {
+        Self::Async(Arc::new(move |request| handler(request).map(to_json).boxed()))
+    }
+
+    /// Runs the handler. One that panics has failed.
+    async fn run(self, request: Request) -> Result<RawJson, RequestError> {
+        let place = format!("{}.{}", request.sender, request.method);
+        let answer = async move {
+            match self {
+                Self::Sync(handler) => handler(request),
+                Self::Async(handler) => handler(request).await,
+                Self::Remote(handler) => handler.forward(request).await,
+            }
+        };
+        // Boxed, since whoever asks from inside a handler has all of this on the stack once more.
+        let answer = answer.boxed();
+        let answer = AssertUnwindSafe(nested(answer)).catch_unwind().await;
+        let answer = answer.map(|answer| answer.unwrap_or_else(|limit| Err(too_deep(limit))));
+        answer.unwrap_or_else(|panic| {
+            let text = panic_text(&*panic);
+            tracing::error!(handler = place, panic = text, "a request handler panicked");
+            Err(RequestError::HandlerFailed {
+                code: Some("panic".to_owned()),
+                text: format!("handler panicked: {text}"),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sync(_) => "Sync",
+            Self::Async(_) => "Async",
+            Self::Remote(_) => "Remote",
+        })
+    }
+}
+
+/// Handlers ask each other in a circle, without ever waiting.
+fn too_deep(limit: u32) -> RequestError {
+    RequestError::Refused(format!(
+        "requests are nested {limit} deep; handlers ask each other in a circle"
+    ))
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)")
+}
+
+/// The methods of one sender. Clones are the same sender's: when it leaves, all of them stop answering.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Requests {
+    methods: HashMap<String, Handler>,
+    default: Option<Handler>,
+    left: CancellationToken,
+}
+
+impl Requests {
+    /// All of these methods (`None` stands for the default handler), passed on to `forward`.
+    pub(crate) fn forwarded(methods: &[Option<String>], forward: &Arc<dyn Forward>) -> Self {
+        let mut requests = Self::default();
+        for method in methods {
+            requests.set(method.clone(), Handler::Remote(Arc::clone(forward)));
+        }
+        requests
+    }
+
+    pub(crate) fn set(&mut self, method: Option<String>, handler: Handler) {
+        match method {
+            Some(method) => {
+                self.methods.insert(method, handler);
+            }
+            None => self.default = Some(handler),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.methods.is_empty() && self.default.is_none()
+    }
+
+    /// The methods as presence tells them: `None` if there are none, an entry `None` for a default handler.
+    pub(crate) fn names(&self) -> Option<Vec<Option<String>>> {
+        let mut names: Vec<_> = self.methods.keys().cloned().map(Some).collect();
+        names.sort();
+        names.extend(self.default.as_ref().map(|_| None));
+        (!names.is_empty()).then_some(names)
+    }
+
+    /// The sender leaves: whoever waits for an answer of it learns so at once, and handlers that run are dropped.
+    pub(crate) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    /// Answers a question, with a deadline that begins now: the method's own handler first, then the default one (P34).
+    pub(crate) async fn ask(&self, question: Question) -> Result<RawJson, RequestError> {
+        let sender = question.sender.to_string();
+        if self.is_empty() {
+            return Err(RequestError::NotSupported { sender });
+        }
+        let Some(handler) = self.methods.get(&question.method).or(self.default.as_ref()) else {
+            let method = question.method;
+            return Err(RequestError::NoSuchMethod { sender, method });
+        };
+        // However this ends: what still works on the answer learns that nobody waits for it.
+        let _over = question.asker.clone().drop_guard();
+        let answer = handler.clone().run(Request::new(question, self.left.clone())).boxed();
+        let answer = self.left.run_until_cancelled(answer).await;
+        answer.unwrap_or(Err(RequestError::SenderGone { sender }))
+    }
+}
