@@ -1,5 +1,6 @@
 //! A router on its carriers, for `serve` and `demo`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,12 +101,20 @@ impl Serving {
     /// Ends in good order: the host sender, the clients, the carriers.
     pub(crate) async fn close(self, out: &mut Output) -> Result<(), Failure> {
         self.host.shutdown(GRACE).await;
-        let aborted = self.server.close(GRACE).await;
-        let text = match aborted {
-            0 => "closed".to_owned(),
-            count => format!("closed; {count} tasks did not end in time"),
-        };
-        out.show(text, "closed", &serde_json::json!({ "aborted": aborted }))?;
+        let closed = self.server.close(GRACE).await;
+        let mut text = "closed".to_owned();
+        if closed.dropped > 0 {
+            let _ = write!(text, "; {} events did not reach a client in time", closed.dropped);
+        }
+        if closed.aborted > 0 {
+            let _ = write!(text, "; {} tasks did not end in time", closed.aborted);
+        }
+        let value = serde_json::json!({
+            "flushed": closed.flushed,
+            "dropped": closed.dropped,
+            "aborted": closed.aborted,
+        });
+        out.show(text, "closed", &value)?;
         out.flush()
     }
 }

@@ -16,6 +16,9 @@ use tracing::Instrument as _;
 #[error("no tokio runtime here; call this inside #[tokio::main] or Runtime::block_on")]
 pub struct NoRuntime;
 
+/// How long tasks that are dropped are waited for. One that blocks its thread cannot be dropped before it is done.
+const DROPPING: Duration = Duration::from_millis(25);
+
 /// Owns tasks, so that shutdown can wait for every one of them.
 ///
 /// Clones share the same tasks. Shutdown is ordered: [`stop`](Self::stop) asks, [`shutdown`](Self::shutdown) waits and
@@ -96,7 +99,8 @@ impl Tasks {
         self.tracker.len()
     }
 
-    /// Asks every task to end, waits up to `grace`, then drops those that are left. Returns how many that were.
+    /// Asks every task to end, waits up to `grace`, then drops those that are left. Returns how many that were; one
+    /// that blocks its thread is among them, and is dropped as soon as it does so no more.
     ///
     /// # Cancel safety
     ///
@@ -109,8 +113,8 @@ impl Tasks {
         }
         let before = self.aborted.load(Ordering::Relaxed);
         self.kill.cancel();
-        self.tracker.wait().await;
-        self.aborted.load(Ordering::Relaxed) - before
+        let _ = tokio::time::timeout(DROPPING, self.tracker.wait()).await;
+        self.aborted.load(Ordering::Relaxed) - before + self.count()
     }
 
     /// Drops every task at once, without waiting. For `Drop` implementations.
@@ -150,6 +154,22 @@ mod tests {
         tasks.spawn("deaf", std::future::pending());
         assert_eq!(tasks.shutdown(Duration::from_secs(1)).await, 1);
         assert_eq!(tasks.count(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn shutdown_does_not_wait_for_a_task_that_blocks_its_thread() {
+        let tasks = Tasks::new().unwrap();
+        let (done, wait) = std::sync::mpsc::sync_channel::<()>(1);
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        tasks.spawn("blocking", async move {
+            let _ = begun.send(());
+            let _ = wait.recv();
+        });
+        begins.await.unwrap();
+        let began = std::time::Instant::now();
+        assert_eq!(tasks.shutdown(Duration::from_millis(10)).await, 1);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        drop(done);
     }
 
     #[tokio::test]

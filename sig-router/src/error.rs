@@ -130,6 +130,9 @@ pub enum TriggerError {
         /// The limit.
         limit: u32,
     },
+    /// It would have to wait for room, and the router is closing.
+    #[error("the router is closing; the event was not sent")]
+    Closed,
     /// Waiting needs a tokio runtime.
     #[error("waiting for room needs a tokio runtime; use try_trigger or blocking_trigger outside of one")]
     NoRuntime,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod closed;
 mod complaints;
 mod error;
 mod event;
@@ -29,6 +30,7 @@ pub use client::{
     ClientBuilder, ClientRouter, LinkState, RemoteEventStream, RemoteListener, RemoteSender, RemoteSenderInfo,
     SenderState,
 };
+pub use closed::Closed;
 pub use error::{AddSenderError, ListenError, RequestError, RouterError, SignalError, TriggerError};
 pub use event::{Event, Lagged, Presence};
 pub use hub::SenderInfo;

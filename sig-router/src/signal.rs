@@ -73,6 +73,7 @@ impl Signal {
             outcome = self.attempt(value);
         }
         outcome.map_err(|not_now| match not_now {
+            NotNow::Shut if self.hub.is_closing() => TriggerError::Closed,
             NotNow::Shut if self.hub.is_offline(&self.event) => self.offline(),
             NotNow::Shut => self.busy(),
             NotNow::Failed(error) => error,
@@ -87,6 +88,7 @@ impl Signal {
     /// # Errors
     ///
     /// - [`TriggerError::SenderGone`] when the sender was removed;
+    /// - [`TriggerError::Closed`] when it would have to wait and the router is closing;
     /// - [`TriggerError::Offline`] when the sender is a remote one and there was no link for five seconds;
     /// - [`TriggerError::Pack`] when the value cannot be packed and somebody needs it so;
     /// - [`TriggerError::TooDeep`] when listeners trigger each other in a circle;
@@ -149,6 +151,9 @@ impl Signal {
     fn pause(&self, began: Instant) -> Pause {
         let now = Instant::now();
         let waited = now.duration_since(began);
+        if self.hub.is_closing() {
+            return Pause::Over(TriggerError::Closed);
+        }
         if self.hub.is_offline(&self.event) {
             if waited >= PATIENCE {
                 self.hub.count_lost(&self.event);

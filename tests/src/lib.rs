@@ -7,6 +7,7 @@ pub mod proxy;
 pub mod pysig;
 pub mod raw;
 pub mod rig;
+pub mod valve;
 
 /// The programs of docs/PYSIG.md, compiled and run.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sig_core::{CarrierError, Link, Medium, Profile};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 
 /// A medium with another heartbeat.
@@ -34,6 +34,42 @@ impl<M: Medium> Medium for Beating<M> {
 
     fn close(&self) {
         self.inner.close();
+    }
+}
+
+/// Listens on TCP; the system keeps little of what is written to a stream and was not taken by the peer.
+#[derive(Debug)]
+pub struct NarrowListener {
+    inner: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl NarrowListener {
+    /// One on a free port.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or outside of a runtime.
+    #[must_use]
+    pub fn bind() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // Streams have it from the socket that accepted them.
+        socket.set_send_buffer_size(4096).expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let inner = socket.listen(16).expect("a bound socket");
+        let address = inner.local_addr().expect("a bound socket");
+        Self { inner, address }
+    }
+}
+
+impl Medium for NarrowListener {
+    const NAME: &'static str = "tcp";
+    type Io = TcpStream;
+
+    async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
+        let (stream, peer) = self.inner.accept().await?;
+        Ok(Link::new(stream, peer.to_string()))
     }
 }
 

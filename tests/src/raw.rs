@@ -1,6 +1,7 @@
 //! A peer that speaks sig/1 by hand, and may lie.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use sig_wire::{EventFrame, EventHeader, Flags, Kind, Preface, Split};
@@ -42,7 +43,16 @@ impl Raw {
     ///
     /// When nobody listens there.
     pub async fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        Self::over(TcpStream::connect(address).await.expect("somebody listens"))
+    }
+
+    /// Says nothing yet, over this connection.
+    ///
+    /// # Panics
+    ///
+    /// When it is closed.
+    #[must_use]
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a socket");
         Self {
             stream,
@@ -57,13 +67,17 @@ impl Raw {
     /// When the server does not.
     pub async fn preface(address: &str) -> Self {
         let mut raw = Self::connect(address).await;
-        raw.send(&Preface::new(sig_wire::Encoding::Sig1).encode()).await;
+        raw.agree().await;
+        raw
+    }
+
+    async fn agree(&mut self) {
+        self.send(&Preface::new(sig_wire::Encoding::Sig1).encode()).await;
         let mut answer = [0; sig_wire::preface::LEN];
-        soon("an answer to the preface", raw.stream.read_exact(&mut answer))
+        soon("an answer to the preface", self.stream.read_exact(&mut answer))
             .await
             .expect("a preface");
         assert_eq!(answer, Preface::chosen(1, sig_wire::Encoding::Sig1).encode());
-        raw
     }
 
     /// Connects and opens a session.
@@ -72,11 +86,21 @@ impl Raw {
     ///
     /// When the server does not welcome it.
     pub async fn hello(address: &str) -> Self {
-        let mut raw = Self::preface(address).await;
-        raw.send(&control(&hello())).await;
-        let welcome = raw.control().await;
-        assert_eq!(welcome["method"], "welcome", "{welcome}");
+        let mut raw = Self::connect(address).await;
+        raw.open(&hello()).await;
         raw
+    }
+
+    /// Opens a session with this hello, where nothing was said before.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not welcome it.
+    pub async fn open(&mut self, hello: &Value) {
+        self.agree().await;
+        self.send(&control(hello)).await;
+        let welcome = self.control().await;
+        assert_eq!(welcome["method"], "welcome", "{welcome}");
     }
 
     /// Sends bytes.
@@ -211,8 +235,15 @@ pub fn event(alias: u32, number: u64, payload: &[u8]) -> Vec<u8> {
     [&head[..], payload].concat()
 }
 
-/// A proper hello.
+/// A proper hello, of an instance of its own.
 #[must_use]
 pub fn hello() -> Value {
-    json!({ "method": "hello", "params": { "versions": [1, 1], "codec": "json", "instance": "raw", "max_message": 16_777_216 } })
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    hello_of(&format!("raw {}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// A proper hello of this instance.
+#[must_use]
+pub fn hello_of(instance: &str) -> Value {
+    json!({ "method": "hello", "params": { "versions": [1, 1], "codec": "json", "instance": instance, "max_message": 16_777_216 } })
 }

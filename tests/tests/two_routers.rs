@@ -53,9 +53,9 @@ async fn trio_over_tcp() {
 
     another.remove().await;
     assert_eq!(hears.recv().await.unwrap(), "another_timer/#disconnect None");
-    assert_eq!(listener.close(WAIT).await, 0);
-    assert_eq!(publisher.close(WAIT).await, 0);
-    assert_eq!(server.close(WAIT).await, 0);
+    assert_eq!(listener.close(WAIT).await.aborted, 0);
+    assert_eq!(publisher.close(WAIT).await.aborted, 0);
+    assert_eq!(server.close(WAIT).await.aborted, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -186,9 +186,8 @@ impl Link {
         self.notify(methods::HELLO, &hello);
     }
 
-    /// Lets the router's requests end, says goodbye behind what waits to be sent, and waits until the link is down.
+    /// Says goodbye behind what waits to be sent, and waits until the link is down.
     pub(super) async fn say_goodbye(&self) {
-        self.peer.idle().await;
         self.peer.end(Disconnect::closed());
         if !self.is_pysig() {
             let params = RawJson::new(&Goodbye::default()).unwrap_or_default();

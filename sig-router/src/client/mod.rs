@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_core::{Carrier, NoRuntime, Tasks};
+use sig_core::{Carrier, Disconnect, NoRuntime, Tasks};
 use tokio::sync::watch;
 
 pub use listeners::{RemoteEventStream, RemoteListener};
@@ -24,6 +24,7 @@ pub use senders::RemoteSender;
 use shared::Shared;
 pub use state::{LinkState, SenderState};
 
+use crate::closed::{Closed, Closing};
 use crate::error::RouterError;
 use crate::router::Router;
 use crate::session::Reconnect;
@@ -174,22 +175,33 @@ impl ClientRouter {
         })
     }
 
-    /// Ends the link in good order: lets running requests end, removes the senders, gives what waits up to `grace` to go out, ends all streams.
-    /// Returns how many tasks had to be cut off.
+    /// Ends the link in good order: lets running requests end, removes the senders, gives what waits up to `grace` to go
+    /// out, ends all streams. Returns what came of it, by the end of `grace`: a peer that takes nothing holds it up no
+    /// longer.
+    ///
+    /// Triggers of remote senders that wait for room or for a link err with
+    /// [`TriggerError::SenderGone`](crate::TriggerError). Closing what is closed returns at once, with nothing to count.
     ///
     /// # Cancel safety
     ///
-    /// Safe to cancel and to call again.
-    pub async fn close(&self, grace: Duration) -> usize {
+    /// Safe to cancel and to call again; the second call counts what the first one left.
+    pub async fn close(&self, grace: Duration) -> Closed {
         let shared = self.shared();
         shared.closing();
         let link = shared.link();
-        if let Some(link) = link {
-            let _ = tokio::time::timeout(grace, link.say_goodbye()).await;
+        let closing = Closing::begin(grace, link.iter().map(|link| Arc::clone(link.outbox())));
+        if let Some(link) = &link {
+            closing.in_time(link.peer().idle()).await;
         }
-        let aborted = shared.tasks.shutdown(grace).await;
+        shared.close_senders();
+        if let Some(link) = &link {
+            if !closing.in_time(link.say_goodbye()).await {
+                link.peer().cut(&Disconnect::closed());
+            }
+        }
+        let aborted = shared.tasks.shutdown(closing.left()).await;
         shared.closed();
-        aborted
+        closing.end(aborted)
     }
 
     fn shared(&self) -> &Arc<Shared> {

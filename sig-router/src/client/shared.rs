@@ -144,14 +144,19 @@ impl Shared {
             .for_each(|subscription| subscription.refuse(&refuse.text));
     }
 
-    /// Ends all streams and everyone who waits; remote senders can trigger no more.
-    pub(super) fn closed(&self) {
-        self.closing();
-        self.states.send_replace(LinkState::Closed);
+    /// Remote senders can trigger no more, and whoever waits to do so learns it.
+    pub(super) fn close_senders(&self) {
         let senders: Vec<_> = self.senders.iter().map(|entry| Arc::clone(&entry)).collect();
         for entry in senders {
             entry.close(&self.local);
         }
+    }
+
+    /// Ends all streams and everyone who waits; remote senders can trigger no more.
+    pub(super) fn closed(&self) {
+        self.closing();
+        self.states.send_replace(LinkState::Closed);
+        self.close_senders();
         self.subscriptions.iter().for_each(|subscription| subscription.close());
         self.local.close();
         self.remote.close();

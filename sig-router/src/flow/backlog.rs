@@ -122,6 +122,13 @@ impl<T> Backlog<T> {
         self.live + held
     }
 
+    /// How many events wait. Takes longer where many do.
+    pub(crate) fn events(&self) -> usize {
+        let notices = self.entries.iter().flatten();
+        let notices = notices.filter(|entry| matches!(entry.class, Class::Notice));
+        self.len() - notices.count()
+    }
+
     /// Whether nothing waits that could be taken now.
     pub(crate) fn is_empty(&self) -> bool {
         self.live == 0

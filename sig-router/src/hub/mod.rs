@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use sig_core::{EventName, SenderName, Tasks};
@@ -38,6 +38,8 @@ pub(crate) struct Hub {
     everything: Arc<Group>,
     stalls: Arc<Stalls>,
     next_key: AtomicU64,
+    /// The router is closing: nobody waits for room any more.
+    closing: AtomicBool,
     /// Runs what must not run on a link's task; absent from a router without links.
     tasks: Option<Tasks>,
 }
@@ -58,6 +60,7 @@ impl Hub {
             everything: Arc::default(),
             stalls: Arc::default(),
             next_key: AtomicU64::new(1),
+            closing: AtomicBool::new(false),
             tasks,
         })
     }
@@ -85,6 +88,18 @@ impl Hub {
         let lane = record.lane.lock();
         lane.as_ref()
             .is_none_or(|connection| event.is_presence() || connection.declared.contains(event))
+    }
+
+    /// The router is closing: triggers that wait for room are told so, and none waits from now on.
+    pub(crate) fn stop_waiting(&self) {
+        self.closing.store(true, Ordering::Release);
+        let senders: Vec<_> = self.registry.lock().senders.values().cloned().collect();
+        senders.iter().for_each(|sender| sender.gate.wake_waiters());
+    }
+
+    /// Whether no trigger may wait any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// Ends every stream and everything else that takes from a queue here.

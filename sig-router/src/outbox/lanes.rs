@@ -227,7 +227,7 @@ impl Lanes {
 
     /// Drops what waits, and gives how many events that were.
     pub(super) fn clear(&mut self, encoding: Encoding) -> usize {
-        let dropped = self.events();
+        let dropped = self.in_bulk.events + self.backlog.events();
         *self = Self::new(encoding);
         dropped
     }

@@ -66,6 +66,9 @@ struct State {
     fast_bytes: usize,
     /// The same in the bulk lane, among the events.
     ordered_bytes: usize,
+    /// Events in the batch that the carrier has now.
+    in_hand: usize,
+    tally: Tally,
     /// Events that a paced peer has not answered yet, and their bytes.
     paced_events: HashMap<u64, usize>,
     /// Events that the peer did not get, all in all, and those that its listeners did not want.
@@ -80,6 +83,15 @@ struct State {
     greeting: bool,
     closed: bool,
     last_sent: Instant,
+}
+
+/// What became of the events that were put in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Handed to the carrier with success; answered, where the peer answers events.
+    pub(crate) flushed: u64,
+    /// Dropped when the link ended, or never answered.
+    pub(crate) dropped: u64,
 }
 
 enum Sending {
@@ -121,6 +133,8 @@ impl Outbox {
             pressure: Pressure::new(marks),
             fast_bytes: 0,
             ordered_bytes: 0,
+            in_hand: 0,
+            tally: Tally::default(),
             paced_events: HashMap::new(),
             lost: 0,
             skipped: 0,
@@ -418,9 +432,10 @@ impl Outbox {
             pacer.answered(id);
         }
         let again = !ready && pacer.answered_not_ready(id, now);
-        let released = if again { Vec::new() } else { state.event_done(id) };
+        let released = if again { None } else { state.event_done(id) };
+        state.tally.flushed += u64::from(released.is_some());
         drop(state);
-        release_all(released);
+        release_all(released.unwrap_or_default());
         self.wake.notify_one();
         again
     }
@@ -436,23 +451,28 @@ impl Outbox {
         self.wake.notify_one();
     }
 
-    /// Takes nothing more and drops what waits. Gives how many events that were.
-    pub(crate) fn close(&self) -> usize {
+    /// What became so far of the events that were put in.
+    pub(crate) fn tally(&self) -> Tally {
+        self.state.lock().tally
+    }
+
+    /// Takes nothing more and drops what waits, also what the carrier was given and did not say to have sent.
+    pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
         state.missed.clear();
-        let dropped = match &mut state.lanes {
+        let waiting = match &mut state.lanes {
             Sending::Free(lanes) => lanes.clear(self.peer.encoding),
             Sending::Paced(_) => std::mem::take(&mut state.paced_events).len(),
         };
+        state.tally.dropped += (waiting + std::mem::take(&mut state.in_hand)) as u64;
         let released = state.pressure.close();
         drop(state);
         release_all(released);
         self.wake.notify_one();
-        dropped
     }
 
-    /// Moves what waits into `batch`, which is empty.
+    /// Moves what waits into `batch`, which is empty: what was in it before has been sent.
     fn take(&self, now: Instant, batch: &mut Batch) -> Take {
         let mut released = Vec::new();
         let mut state = self.state.lock();
@@ -485,16 +505,15 @@ impl State {
         }
     }
 
-    /// An event to a paced peer was answered, or given up on.
-    fn event_done(&mut self, id: u64) -> Vec<Arc<Gate>> {
-        self.paced_events
-            .remove(&id)
-            .map(|bytes| self.pressure.took(1, bytes))
-            .unwrap_or_default()
+    /// An event to a paced peer was answered, or given up on. `None` if this is not the call of an event.
+    fn event_done(&mut self, id: u64) -> Option<Vec<Arc<Gate>>> {
+        let bytes = self.paced_events.remove(&id)?;
+        Some(self.pressure.took(1, bytes))
     }
 
     fn take(&mut self, now: Instant, batch: &mut Batch, form: Form<'_>, released: &mut Vec<Arc<Gate>>) -> Take {
         let encoding = form.peer.encoding;
+        self.tally.flushed += std::mem::take(&mut self.in_hand) as u64;
         let when_empty = if self.closed { Take::Closed } else { Take::Empty };
         match &mut self.lanes {
             Sending::Free(lanes) => match lanes.take(now, batch, encoding) {
@@ -504,6 +523,7 @@ impl State {
                 }
                 Some((Lane::Bulk, load)) => {
                     (self.ordered_bytes, self.last_sent) = (0, now);
+                    self.in_hand = load.events;
                     *released = self.pressure.took(load.blocking, load.blocking_bytes);
                     if !self.missed.is_empty() && lanes.is_empty() {
                         self.tell_missed(form);
@@ -525,8 +545,11 @@ impl State {
                     Take::Ready
                 }
                 Next::GaveUp(id) => {
-                    self.lost += u64::from(self.paced_events.contains_key(&id));
-                    *released = self.event_done(id);
+                    if let Some(gates) = self.event_done(id) {
+                        self.lost += 1;
+                        self.tally.dropped += 1;
+                        *released = gates;
+                    }
                     Take::GaveUp(id)
                 }
                 Next::Wait(until) => Take::At(until),

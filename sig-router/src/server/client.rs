@@ -175,9 +175,8 @@ impl ClientSession {
         }
     }
 
-    /// Lets the client's requests end, says goodbye behind what waits for it, and waits until it is gone.
+    /// Says goodbye behind what waits for the client, and waits until it is gone.
     pub(super) async fn say_goodbye(&self, text: &str) {
-        self.peer.idle().await;
         self.peer.end(Disconnect::new(Reason::Closed, text));
         if self.outbox().peer().pacing.is_none() {
             let params = RawJson::new(&serde_json::json!({ "text": text })).unwrap_or_default();

@@ -18,12 +18,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use futures::FutureExt as _;
+use futures::future::join_all;
 use serde::Serialize;
 use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks};
 
 pub use attach::{CarrierHandle, CarrierState};
 use client::ClientSession;
 
+use crate::closed::{Closed, Closing};
 use crate::error::{ListenError, RouterError};
 use crate::event::Event;
 use crate::hub::{Hub, SenderInfo};
@@ -261,20 +264,34 @@ impl ServerRouter {
     }
 
     /// Ends the router: takes no more clients, lets their requests end, says goodbye and gives what waits for them up to
-    /// `grace` to go out, stops the carriers and ends all streams. Returns how many tasks had to be cut off.
+    /// `grace` to go out, stops the carriers and ends all streams. Returns what came of it, by the end of `grace`: a peer
+    /// that takes nothing holds it up no longer.
+    ///
+    /// Triggers of this program's senders that wait for room err with [`TriggerError::Closed`](crate::TriggerError) from
+    /// the goodbye on. Closing what is closed returns at once, with nothing to count.
     ///
     /// # Cancel safety
     ///
-    /// Safe to cancel and to call again.
-    pub async fn close(&self, grace: Duration) -> usize {
+    /// Safe to cancel and to call again; the second call counts what the first one left.
+    pub async fn close(&self, grace: Duration) -> Closed {
         let shared = &self.owner.shared;
         shared.closing.store(true, Ordering::Release);
         let clients: Vec<_> = shared.clients.iter().map(|client| Arc::clone(&client)).collect();
+        let closing = Closing::begin(grace, clients.iter().map(|client| Arc::clone(client.outbox())));
+        let idle = clients.iter().map(|client| client.peer().idle());
+        closing.in_time(join_all(idle).map(drop)).await;
+        shared.hub.stop_waiting();
         let goodbyes = clients.iter().map(|client| client.say_goodbye("the router is closing"));
-        let _ = tokio::time::timeout(grace, futures::future::join_all(goodbyes)).await;
-        let aborted = shared.tasks.shutdown(grace).await;
+        closing.in_time(join_all(goodbyes).map(drop)).await;
+        let late = clients.iter().filter(|client| !client.peer().gone().is_cancelled());
+        late.for_each(|client| {
+            client
+                .peer()
+                .cut(&Disconnect::new(Reason::Closed, "the router is closing"))
+        });
+        let aborted = shared.tasks.shutdown(closing.left()).await;
         shared.hub.close();
-        aborted
+        closing.end(aborted)
     }
 }
 

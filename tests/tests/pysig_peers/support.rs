@@ -57,7 +57,7 @@ impl Serving {
     }
 
     pub(crate) async fn close(self) {
-        assert_eq!(self.router.close(WAIT).await, 0, "tasks had to be cut off");
+        assert_eq!(self.router.close(WAIT).await.aborted, 0, "tasks had to be cut off");
     }
 }
 

@@ -5,13 +5,15 @@
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
+mod counts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use sig_router::{
-    AddSenderError, ClientRouter, Event, LinkState, ListenError, Presence, Reconnect, Request, RequestError,
+    AddSenderError, ClientRouter, Closed, Event, LinkState, ListenError, Presence, Reconnect, Request, RequestError,
     RouterError, SenderState, TriggerError,
 };
 use sig_tests::rig::{TcpServer, WAIT, becomes, connected, disconnected, holds, lasting_address, soon};
@@ -36,7 +38,7 @@ async fn w7_a_server_stops_and_another_starts_on_the_same_port_at_once() {
     let mut events = listener.listen_remote("s/e").await.unwrap();
     for round in 0..20_u64 {
         // The address is in use by live connections when the server goes, and bound again right away.
-        assert_eq!(promptly("close", server.router.close(WAIT)).await, 0);
+        assert_eq!(promptly("close", server.router.close(WAIT)).await.aborted, 0);
         server = TcpServer::at(&server.address);
         holds("both are back", || registered(&server) == (1, 1)).await;
         signal.trigger(&round).await.unwrap();
@@ -63,7 +65,7 @@ async fn w7_closing_a_client_while_it_pauses_or_connects_returns_at_once() {
     connected(&pausing).await;
     server.router.close(WAIT).await;
     becomes(pausing.states(), |state| matches!(state, LinkState::Waiting { .. })).await;
-    assert_eq!(promptly("close in a pause", pausing.close(WAIT)).await, 0);
+    assert_eq!(promptly("close in a pause", pausing.close(WAIT)).await.aborted, 0);
     assert_eq!(pausing.state(), LinkState::Closed);
 
     // A server that accepts and never answers.
@@ -71,7 +73,10 @@ async fn w7_closing_a_client_while_it_pauses_or_connects_returns_at_once() {
     let address = mute.local_addr().unwrap().to_string();
     let connecting = ClientRouter::connect(Arc::new(sig_carrier_tcp::dial(&address).unwrap())).unwrap();
     let accepted = soon("a connection", mute.accept()).await.unwrap();
-    assert_eq!(promptly("close while connecting", connecting.close(WAIT)).await, 0);
+    assert_eq!(
+        promptly("close while connecting", connecting.close(WAIT)).await.aborted,
+        0
+    );
     drop(accepted);
 }
 
@@ -87,10 +92,13 @@ async fn w12_shutdown_with_open_subscribers_returns_and_returns_twice() {
     sender.signal("e").unwrap().trigger(&1).await.unwrap();
     assert_eq!(soon("an event", local.recv()).await.unwrap().unwrap().number(), 1);
 
-    assert_eq!(promptly("close of the server", server.router.close(WAIT)).await, 0);
+    assert_eq!(
+        promptly("close of the server", server.router.close(WAIT)).await.aborted,
+        0
+    );
     assert_eq!(
         promptly("second close of the server", server.router.close(WAIT)).await,
-        0
+        Closed::default()
     );
     // Streams end, after what waited in them.
     holds("the sender has left", || !sender_is_there(&server)).await;
@@ -99,8 +107,11 @@ async fn w12_shutdown_with_open_subscribers_returns_and_returns_twice() {
     }
 
     disconnected(&client).await;
-    assert_eq!(promptly("close of the client", client.close(WAIT)).await, 0);
-    assert_eq!(promptly("second close of the client", client.close(WAIT)).await, 0);
+    assert_eq!(promptly("close of the client", client.close(WAIT)).await.aborted, 0);
+    assert_eq!(
+        promptly("second close of the client", client.close(WAIT)).await,
+        Closed::default()
+    );
     while let Some(event) = soon("the end", remote.recv()).await {
         assert!(event.is_ok());
     }
@@ -183,7 +194,7 @@ async fn closing_flushes_what_was_triggered_before() {
         for n in 0..COUNT {
             signal.trigger(&n).await.unwrap();
         }
-        assert_eq!(publisher.close(WAIT).await, 0);
+        assert_eq!(publisher.close(WAIT).await.aborted, 0);
     };
     let (counted, ()) = soon("all of it", async { tokio::join!(counting, sending) }).await;
     assert_eq!(counted, (COUNT, Some("closed".to_owned())));
