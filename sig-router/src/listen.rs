@@ -3,6 +3,7 @@
 use sig_core::{NameError, Topic};
 
 use crate::error::ListenError;
+use crate::hub::First;
 use crate::policy::Policy;
 
 /// What to listen to and how: a topic, and what happens when events come faster than they are taken.
@@ -61,6 +62,15 @@ impl Listen {
         Self {
             snapshot: false,
             ..self
+        }
+    }
+
+    /// What it is given first: last values, and for a listener that names `#connect` who is there.
+    pub(crate) fn first(&self) -> First {
+        First {
+            last_values: true,
+            snapshot: self.snapshot && self.topic.event_name().is_some(),
+            positions: false,
         }
     }
 

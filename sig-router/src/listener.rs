@@ -9,7 +9,7 @@ use futures::Stream;
 use sig_core::Topic;
 
 use crate::event::{Event, Lagged};
-use crate::hub::{Callback, Hub, ListenerKey, Target};
+use crate::hub::{Callback, First, Hub, ListenerKey, Target};
 use crate::queue::{ListenerQueue, ListenerStats};
 
 /// A registration at a hub that ends when it is dropped.
@@ -24,8 +24,8 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, target: Target) -> Self {
-        let key = hub.listen(&topic, target);
+    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, target: Target, first: First) -> Self {
+        let key = hub.listen(&topic, target, first);
         Self {
             hub: Arc::downgrade(hub),
             topic,
@@ -63,9 +63,9 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, callback: Callback) -> Self {
+    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, first: First, callback: Callback) -> Self {
         let callback = Arc::new(callback);
-        let registration = Registration::new(hub, topic, Target::Callback(Arc::clone(&callback)));
+        let registration = Registration::new(hub, topic, Target::Callback(Arc::clone(&callback)), first);
         Self {
             callback: Some(callback),
             registration: Some(registration),
@@ -148,9 +148,9 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, queue: Arc<ListenerQueue>) -> Self {
+    pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, first: First, queue: Arc<ListenerQueue>) -> Self {
         let target = Target::Outlet(Arc::clone(&queue) as _, queue.policy());
-        let registration = Registration::new(hub, topic, target);
+        let registration = Registration::new(hub, topic, target, first);
         Self { queue, registration }
     }
 

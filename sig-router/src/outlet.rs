@@ -11,8 +11,8 @@ use sig_wire::{Extension, Tlvs};
 use tokio_util::sync::DropGuard;
 
 use crate::complaints::Complaints;
-use crate::hub::EventRecord;
-use crate::policy::Policy;
+use crate::hub::{CatchUp, EventRecord};
+use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::Gate;
 
 /// Kept by everyone who still has to deal with an event. When the last one lets go, its token is cancelled: the event
@@ -107,6 +107,14 @@ impl<'a> Item<'a> {
         self
     }
 
+    /// The event, as one that is so old and is given to a new listener.
+    pub(crate) fn marked_retained(self, age: Duration) -> Self {
+        Self {
+            retained: Some(age),
+            ..self
+        }
+    }
+
     /// The event, whose delivery somebody waits for.
     pub(crate) fn with_receipt(self, receipt: Option<&'a Receipt>) -> Self {
         Self { receipt, ..self }
@@ -171,6 +179,14 @@ pub(crate) struct Terms {
     pub(crate) listener: u64,
 }
 
+impl Terms {
+    /// For outlets that are one listener's own, and know what it wants.
+    pub(crate) const OWN: Self = Self {
+        policy: Policy::Block(DEFAULT_PATIENCE),
+        listener: 0,
+    };
+}
+
 /// A bounded queue behind which a stream, a callback's task or a client takes events.
 pub(crate) trait Outlet: fmt::Debug + Send + Sync {
     /// Takes an event or counts it as lost; never waits. When it is full from now on, it shuts the sender's gate. The
@@ -179,6 +195,24 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
 
     /// The event is at this number: what did not come so far is lost. As `offer`.
     fn moved_to(&self, event: &Arc<EventRecord>, number: u64);
+
+    /// As `moved_to`, for one whose reader may not know the event yet.
+    fn announce(&self, event: &Arc<EventRecord>, number: u64) {
+        self.moved_to(event, number);
+    }
+
+    /// The sender is gone, and with it the last value of the event.
+    fn forget(&self, event: &Arc<EventRecord>) {
+        let _ = event;
+    }
+
+    /// Whether there is room for more than what comes by itself.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Keeps what it is still to be given, and pulls it as it has room.
+    fn catch_up(&self, rest: CatchUp);
 
     /// Ends whatever takes from it.
     fn close(&self);

@@ -1,5 +1,6 @@
 //! The bounded queue of a stream listener, or of a callback that hears events from links.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use tokio::time::Sleep;
 
 use crate::event::{Event, Lagged};
 use crate::flow::{Arriving, Backlog, Class, Track, Tracks};
-use crate::hub::EventRecord;
+use crate::hub::{CatchUp, EventRecord};
 use crate::listen::Listen;
 use crate::outlet::{Item, Outlet, Receipt, Terms};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
@@ -26,6 +27,9 @@ const MARKS: Marks = Marks {
     bytes: 4 * 1024 * 1024,
     patience: DEFAULT_PATIENCE,
 };
+
+/// While fewer than this wait, a listener is given more of what was there before it.
+const CATCH_UP: usize = 256;
 
 /// What a listener takes.
 pub(crate) type Delivery = Result<Event<'static>, Lagged>;
@@ -87,6 +91,8 @@ struct State {
     tracks: Tracks,
     /// Whether something was lost that the next event of its kind may not be there to tell.
     has_rest: bool,
+    /// What it is still to be given of what was there before it.
+    catch_ups: VecDeque<CatchUp>,
     pressure: Pressure,
     stats: ListenerStats,
     closed: bool,
@@ -138,6 +144,7 @@ impl ListenerQueue {
                 next: None,
                 tracks: Tracks::default(),
                 has_rest: false,
+                catch_ups: VecDeque::new(),
                 pressure: Pressure::new(settings.marks),
                 stats: ListenerStats::default(),
                 closed: false,
@@ -167,6 +174,7 @@ impl ListenerQueue {
     }
 
     pub(crate) fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<Option<(Delivery, Option<Receipt>)>> {
+        self.pull();
         if let Look::Taken(delivery, receipt) = self.look() {
             return Poll::Ready(Some((delivery, receipt)));
         }
@@ -178,6 +186,23 @@ impl ListenerQueue {
                 Look::Empty(None) => return Poll::Pending,
                 Look::Empty(Some(due)) if self.poll_timer(due, cx).is_pending() => return Poll::Pending,
                 Look::Empty(Some(_)) => {}
+            }
+        }
+    }
+
+    /// Gets more of what was there before it, while there is room. Takes senders' lanes, so no lock may be held.
+    fn pull(&self) {
+        loop {
+            let catch_up = {
+                let mut state = self.state.lock();
+                if !state.has_room() {
+                    return;
+                }
+                state.catch_ups.pop_front()
+            };
+            let Some(mut catch_up) = catch_up else { return };
+            if catch_up.step() {
+                self.state.lock().catch_ups.push_front(catch_up);
             }
         }
     }
@@ -236,6 +261,10 @@ impl ListenerQueue {
 }
 
 impl State {
+    fn has_room(&self) -> bool {
+        !self.closed && self.waiting() < CATCH_UP
+    }
+
     fn waiting(&self) -> usize {
         self.backlog.len() + usize::from(self.next.is_some())
     }
@@ -307,6 +336,7 @@ impl Outlet for ListenerQueue {
         let released = {
             let mut state = self.state.lock();
             state.closed = true;
+            state.catch_ups.clear();
             state.backlog.let_all_go();
             state.pressure.close()
         };
@@ -367,6 +397,19 @@ impl Outlet for ListenerQueue {
         if turned_full {
             self.stalls.add(self.me.clone());
         }
+        self.ready.wake();
+    }
+
+    fn has_room(&self) -> bool {
+        self.state.lock().has_room()
+    }
+
+    fn catch_up(&self, rest: CatchUp) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.catch_ups.push_back(rest);
+        }
+        drop(state);
         self.ready.wake();
     }
 

@@ -104,7 +104,8 @@ impl Router {
         place: &'static Location<'static>,
     ) -> Listener {
         let callback = Callback::new(function, Settings::of(&listen), place);
-        Listener::new(&self.hub, listen.topic, callback)
+        let first = listen.first();
+        Listener::new(&self.hub, listen.topic, first, callback)
     }
 
     /// The events of a topic as a stream. Every event triggered from now on is in it, unless the policy that it was asked
@@ -121,7 +122,15 @@ impl Router {
     {
         let listen = topic.try_into()?.checked()?;
         let queue = ListenerQueue::new(Settings::of(&listen), Arc::clone(self.hub.stalls()));
-        Ok(EventStream::new(&self.hub, listen.topic, queue))
+        let first = listen.first();
+        Ok(EventStream::new(&self.hub, listen.topic, first, queue))
+    }
+
+    /// The last value of an event that keeps it ([`SenderBuilder::keep_last`]), without listening: it tells its age
+    /// ([`Event::retained`]). None while its sender is not there, or has not triggered it yet.
+    #[must_use]
+    pub fn last(&self, sender: impl AsRef<str>, event: impl AsRef<str>) -> Option<Event<'static>> {
+        self.hub.last(sender.as_ref(), event.as_ref())
     }
 
     /// Asks a sender; await the result. The deadline is ten seconds unless set otherwise.

@@ -28,6 +28,10 @@ pub struct SenderBuilder<T> {
 pub(crate) struct Declared {
     pub(crate) name: SenderName,
     pub(crate) events: BTreeSet<EventName>,
+    /// Those that the builder was given last.
+    newest: Vec<EventName>,
+    /// Those whose last value is kept.
+    pub(crate) keep_last: BTreeSet<EventName>,
     pub(crate) requests: Requests,
 }
 
@@ -36,6 +40,8 @@ impl<T> SenderBuilder<T> {
         let declared = SenderName::new(name).map(|name| Declared {
             name,
             events: BTreeSet::new(),
+            newest: Vec::new(),
+            keep_last: BTreeSet::new(),
             requests: Requests::default(),
         });
         Self { target, declared }
@@ -56,9 +62,33 @@ impl<T> SenderBuilder<T> {
     /// Declares several events.
     pub fn events<N: AsRef<str>>(self, names: impl IntoIterator<Item = N>) -> Self {
         self.and(|declared| {
+            declared.newest.clear();
             for name in names {
-                declared.events.insert(EventName::new(name)?);
+                let name = EventName::new(name)?;
+                declared.newest.push(name.clone());
+                declared.events.insert(name);
             }
+            Ok(())
+        })
+    }
+
+    /// The router keeps the last value of the event, or events, declared right before: who listens later is given it
+    /// first, with its age ([`Event::retained`](crate::Event::retained)), and [`Router::last`] tells it. It ends with the
+    /// sender.
+    ///
+    /// ```
+    /// use sig_router::Router;
+    ///
+    /// let router = Router::new();
+    /// let door = router.add_sender("door").event("state").keep_last().connect()?;
+    /// door.signal("state")?.try_trigger(&"open")?;
+    /// let state = router.last("door", "state").expect("it was triggered");
+    /// assert_eq!(state.decode::<String>()?, "open");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn keep_last(self) -> Self {
+        self.and(|declared| {
+            declared.keep_last.extend(declared.newest.iter().cloned());
             Ok(())
         })
     }
@@ -123,7 +153,13 @@ impl SenderBuilder<&Router> {
     ///
     /// [`AddSenderError`] when a name breaks the rules, the name is taken, or nothing was declared.
     pub fn connect(self) -> Result<Sender, AddSenderError> {
-        let Declared { name, events, requests } = self.declared?;
+        let Declared {
+            name,
+            events,
+            keep_last,
+            requests,
+            ..
+        } = self.declared?;
         let hub = Arc::clone(self.target.hub());
         let new = NewSender {
             name,
@@ -132,6 +168,7 @@ impl SenderBuilder<&Router> {
             owner: Owner::Local,
             carrier: "local",
             uplink: None,
+            keep_last,
             series: new_series(),
             numbers: BTreeMap::new(),
         };

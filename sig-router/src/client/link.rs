@@ -24,7 +24,7 @@ use crate::outlet::Item;
 use crate::peer::{Arrived, Peer, bad_frame, content_type};
 use crate::pressure::{Gate, GateWatch};
 use crate::request::DEFAULT_TIMEOUT;
-use crate::session::params::{Announce, Cancel, Grant, RemoveListener, RequestParams};
+use crate::session::params::{Announce, Cancel, Forget, Grant, RemoveListener, RequestParams};
 use crate::session::{Goodbye, Hello, Refuse, Replies, Retry, Welcome, methods, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
@@ -237,6 +237,9 @@ impl Link {
         }
         let event = Arc::clone(event);
         drop(aliases);
+        if event.name().as_str() == sig_core::DISCONNECT {
+            drop(event.sender.forget_last());
+        }
         self.shared
             .remote
             .spread(&event, &item.marked_presence(event.name().is_presence()));
@@ -317,11 +320,26 @@ impl Link {
             methods::ANNOUNCE => {
                 let announce: Announce = read_params(methods::ANNOUNCE, &params).map_err(bad_frame)?;
                 let event = self.mirror(&announce.sender, &announce.event);
-                if !event.name().is_presence() {
+                if event.name().is_presence() {
+                    // Who is there is told anew over every link.
+                    event.set_series(self.peer.id().get(), 0);
+                } else {
+                    event.set_keeps_last(announce.keep_last);
                     event.set_series(announce.series, announce.number);
                     self.shared.remote.tell_position(&event, announce.number);
                 }
                 self.aliases.lock().insert(announce.alias, event);
+                return Ok(());
+            }
+            methods::FORGET => {
+                let Forget { aliases } = read_params(methods::FORGET, &params).map_err(bad_frame)?;
+                let mut known = self.aliases.lock();
+                let over: Vec<_> = aliases.iter().filter_map(|alias| known.remove(alias)).collect();
+                drop(known);
+                over.iter().for_each(|event| drop(event.take_last()));
+                self.shared.remote.forget_events(over);
+                // Nobody else has the gate of a sender that is forgotten.
+                self.stalls.lock().retain(|_, watch| Arc::strong_count(&watch.gate) > 1);
                 return Ok(());
             }
             methods::CREDIT => {
@@ -394,9 +412,10 @@ impl Receiver for Link {
     }
 
     fn retire(&self, why: Disconnect) {
-        self.peer.retire(why);
+        let why = self.peer.retire(why);
         if self.shared.lose_link(self) {
             self.shared.set_state(LinkState::Connecting);
+            self.shared.remote.mirror_lost(why.reason);
         }
         // Whoever waits for a reply learns that none will come.
         drop(self.replies.lock().drain());

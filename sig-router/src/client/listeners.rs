@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, Stream};
-use sig_core::Topic;
+use sig_core::{EventName, Topic};
 use tokio::sync::watch;
 
 use super::ClientRouter;
@@ -134,6 +134,8 @@ struct Share {
     subscription: Arc<Subscription>,
     /// Whether it was given up already, or is never to be.
     settled: bool,
+    /// For one that names `#disconnect`: the same for `#connect`, or nobody knows whose link is lost with the own.
+    companion: Option<Box<Self>>,
 }
 
 impl Share {
@@ -160,6 +162,7 @@ impl Share {
             wish,
             subscription,
             settled: false,
+            companion: None,
         };
         // After it was entered: what ends all of them either finds it, or is seen here.
         match &*shared.states.borrow() {
@@ -169,11 +172,48 @@ impl Share {
         }
     }
 
+    /// It is never to be given up.
+    fn settle(&mut self) {
+        self.settled = true;
+        if let Some(companion) = &mut self.companion {
+            companion.settle();
+        }
+    }
+
+    /// A listener's share, and what goes with it.
+    fn of(shared: &Arc<Shared>, wanted: &Listen) -> Result<Self, ListenError> {
+        let wish = Wish {
+            policy: wanted.policy,
+            snapshot: wanted.snapshot,
+        };
+        let mut share = Self::take(shared, &wanted.topic, wish)?;
+        let companion = match &wanted.topic {
+            Topic::Channel(event) if *event == EventName::disconnect() => Some(Topic::Channel(EventName::connect())),
+            Topic::Event(sender, event) if *event == EventName::disconnect() => {
+                Some(Topic::Event(sender.clone(), EventName::connect()))
+            }
+            _ => None,
+        };
+        if let Some(topic) = companion {
+            share.companion = Some(Box::new(Self::take(shared, &topic, wish)?));
+        }
+        Ok(share)
+    }
+
+    /// Waits until the router has the topic.
+    async fn live(&self) -> Result<(), ListenError> {
+        if let Some(companion) = &self.companion {
+            companion.subscription.live().await?;
+        }
+        self.subscription.live().await
+    }
+
     /// Gives the share up; the last one takes the subscription along.
     fn give_up(&mut self) -> Option<PendingCall> {
         if std::mem::replace(&mut self.settled, true) {
             return None;
         }
+        self.companion = None;
         let shared = self.shared.upgrade()?;
         let mut ledger = shared.ledger.lock();
         let id = match ledger.remove_listener(&self.topic, self.wish) {
@@ -226,7 +266,7 @@ impl RemoteListener {
 
     /// Lets the function listen for as long as the client router lives.
     pub fn detach(mut self) {
-        self.share.settled = true;
+        self.share.settle();
         self.listener.detach();
     }
 
@@ -386,10 +426,9 @@ impl ClientRouter {
 
 /// Adds a function that listens: first here, so that nothing is missed once the router has the subscription.
 async fn listen(shared: Arc<Shared>, wanted: Listen, callback: Callback) -> Result<RemoteListener, ListenError> {
-    let wish = wish_of(&wanted);
-    let listener = Listener::new(&shared.remote, wanted.topic.clone(), callback);
-    let share = Share::take(&shared, &wanted.topic, wish)?;
-    share.subscription.live().await?;
+    let listener = Listener::new(&shared.remote, wanted.topic.clone(), wanted.first(), callback);
+    let share = Share::of(&shared, &wanted)?;
+    share.live().await?;
     Ok(RemoteListener { listener, share })
 }
 
@@ -400,17 +439,9 @@ async fn stream(
     place: &'static Location<'static>,
 ) -> Result<RemoteEventStream, ListenError> {
     let wanted = wanted?;
-    let wish = wish_of(&wanted);
     let queue = ListenerQueue::of_stream(place, Settings::of(&wanted), Arc::clone(shared.remote.stalls()));
-    let stream = EventStream::new(&shared.remote, wanted.topic.clone(), queue);
-    let share = Share::take(&shared, &wanted.topic, wish)?;
-    share.subscription.live().await?;
+    let stream = EventStream::new(&shared.remote, wanted.topic.clone(), wanted.first(), queue);
+    let share = Share::of(&shared, &wanted)?;
+    share.live().await?;
     Ok(RemoteEventStream { stream, share })
-}
-
-fn wish_of(wanted: &Listen) -> Wish {
-    Wish {
-        policy: wanted.policy,
-        snapshot: wanted.snapshot,
-    }
 }

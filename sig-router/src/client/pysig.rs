@@ -138,6 +138,9 @@ impl PysigServer {
         let payload = Payload::from_json_text(signal.data.text().to_owned());
         // pysig does not number its events.
         let item = Item::new(event.next_number(), &payload).marked_presence(event.name().is_presence());
+        if event.name().as_str() == sig_core::DISCONNECT {
+            drop(event.sender.forget_last());
+        }
         remote.spread_in(&topic, &event, &item);
         let (gate, done) = (Arc::clone(&event.sender.gate), Outcome::Done(RawJson::null()));
         match link.peer().permit() {

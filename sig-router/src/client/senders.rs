@@ -155,13 +155,20 @@ impl SenderBuilder<&ClientRouter> {
     ///
     /// Safe to cancel: the sender is then not added.
     pub async fn connect(self) -> Result<RemoteSender, AddSenderError> {
-        let Declared { name, events, requests } = self.declared?;
+        let Declared {
+            name,
+            events,
+            keep_last,
+            requests,
+            ..
+        } = self.declared?;
         let shared = self.target.shared();
         check(&name, &events, requests.is_empty())?;
         let want = AddSender {
             sender: name.clone(),
             events: events.iter().cloned().collect(),
             requests: requests.names(),
+            keep_last: keep_last.iter().cloned().collect(),
             series: None,
             numbers: BTreeMap::new(),
         };
@@ -184,6 +191,7 @@ impl SenderBuilder<&ClientRouter> {
             owner: Owner::Local,
             carrier: "local",
             uplink: Some(Arc::clone(&entry.uplink) as _),
+            keep_last,
             series: new_series(),
             numbers: BTreeMap::new(),
         };

@@ -8,17 +8,10 @@ use parking_lot::Mutex;
 use sig_core::{EventName, SenderName};
 
 use super::link::Link;
-use crate::hub::EventRecord;
+use crate::hub::{CatchUp, EventRecord};
 use crate::outlet::{Item, Outlet, Terms, Uplink};
-use crate::policy::Policy;
 use crate::pressure::Gate;
 use crate::session::Credit;
-
-/// Credit bounds what waits for the router: nothing of it is left out.
-const UPLINK: Terms = Terms {
-    policy: Policy::Block(crate::policy::DEFAULT_PATIENCE),
-    listener: 0,
-};
 
 /// What the rest of an event's frame may need beside its data.
 const FRAME_OVERHEAD: usize = 512;
@@ -152,7 +145,7 @@ impl Online {
                 .send_event(&self.link, event, item, gate)
                 .map(|sent| sent.then_some(0)),
             None => match self.alias(event) {
-                Some(alias) => self.link.outbox().offer(alias, false, event, item, gate, &UPLINK),
+                Some(alias) => self.link.outbox().offer(alias, false, event, item, gate, &Terms::OWN),
                 None => Ok(None),
             },
         };
@@ -193,6 +186,9 @@ impl Outlet for SenderUplink {
 
     /// The numbers of the events that follow tell it.
     fn moved_to(&self, _: &Arc<EventRecord>, _: u64) {}
+
+    /// It is no listener.
+    fn catch_up(&self, _: CatchUp) {}
 
     fn close(&self) {}
 }

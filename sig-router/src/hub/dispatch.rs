@@ -5,19 +5,13 @@ use std::sync::Arc;
 use sig_core::{CodecError, Payload, Topic, Value};
 
 use super::Hub;
+use super::callback::Callback;
 use super::record::{EventRecord, Owner};
 use super::snapshot::Snapshot;
 use crate::error::TriggerError;
 use crate::event::Event;
 use crate::nesting::Nesting;
-use crate::outlet::{Item, Receipt, Terms};
-use crate::policy::Policy;
-
-/// For outlets that are one listener's own, and know what it wants.
-const OWN_TERMS: Terms = Terms {
-    policy: Policy::Block(crate::policy::DEFAULT_PATIENCE),
-    listener: 0,
-};
+use crate::outlet::{Item, Outlet, Receipt, Terms};
 
 /// Why a trigger did not go through at once.
 #[derive(Debug)]
@@ -56,7 +50,7 @@ impl Hub {
             }
             // Under the lane, so that a listener never gets an event and misses a later one.
             let snapshot = event.snapshot();
-            if snapshot.outlets.is_empty() && connection.uplink.is_none() {
+            if snapshot.outlets.is_empty() && connection.uplink.is_none() && !event.keeps_last() {
                 break (snapshot, event.next_number());
             }
             let Some(payload) = &payload else {
@@ -75,7 +69,7 @@ impl Hub {
             let item = Item::new(number, payload);
             self.put(event, &snapshot, &item, false);
             if let Some(uplink) = &connection.uplink {
-                uplink.offer(event, &item, &sender.gate, &OWN_TERMS);
+                uplink.offer(event, &item, &sender.gate, &Terms::OWN);
             }
             drop(lane);
             item.into_complaints().report(event);
@@ -141,6 +135,9 @@ impl Hub {
 
     /// Puts an event into the queues, and for one from a link into the functions' queues too.
     pub(super) fn put(&self, event: &Arc<EventRecord>, snapshot: &Snapshot, item: &Item<'_>, from_link: bool) {
+        if event.keeps_last() {
+            event.keep(item);
+        }
         for (outlet, terms) in &snapshot.outlets {
             outlet.offer(event, item, &event.sender.gate, terms);
         }
@@ -150,8 +147,14 @@ impl Hub {
         for callback in &snapshot.callbacks {
             callback
                 .mailbox(tasks, &self.stalls)
-                .offer(event, item, &event.sender.gate, &OWN_TERMS);
+                .offer(event, item, &event.sender.gate, &Terms::OWN);
         }
+    }
+
+    /// The queue through which a function hears what it is not called with on the spot.
+    pub(super) fn mailbox_of(&self, callback: &Arc<Callback>) -> Option<Arc<dyn Outlet>> {
+        let tasks = self.tasks.as_ref()?;
+        Some(callback.mailbox(tasks, &self.stalls))
     }
 
     /// Tells everyone who listens that the event is at this number; under the sender's lane, or by the only one who

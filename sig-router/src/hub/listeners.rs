@@ -5,25 +5,67 @@ use std::sync::Arc;
 use sig_core::Topic;
 
 use super::Hub;
+use super::catchup::{CatchUp, First, Sink};
 use super::group::{ListenerKey, Target};
+use super::record::Owner;
+use crate::outlet::Terms;
 
 impl Hub {
-    /// Adds a listener. Every event triggered from now on reaches it.
-    pub(crate) fn listen(&self, topic: &Topic, target: Target) -> ListenerKey {
+    /// Adds a listener, and gives it what it wants first. Every event triggered from now on reaches it.
+    pub(crate) fn listen(self: &Arc<Self>, topic: &Topic, target: Target, first: First) -> ListenerKey {
         let mut registry = self.registry.lock();
         // Under the lock: the order of the keys is the order of the listeners.
         let key = self.next_key();
-        match topic {
-            Topic::Router => self.everything.add(key, target),
-            Topic::Channel(event) => registry.channel(event).add(key, target),
-            Topic::Sender(sender) => registry.sender(sender).broadcast.add(key, target),
+        let sink = match &target {
+            Target::Callback(callback) => Sink::Callback(Arc::clone(callback)),
+            Target::Outlet(outlet, policy) => {
+                let (policy, listener) = (*policy, key);
+                Sink::Outlet(Arc::clone(outlet), Terms { policy, listener })
+            }
+        };
+        let senders = match topic {
+            Topic::Router => {
+                self.everything.add(key, target);
+                registry.all_senders(first)
+            }
+            Topic::Channel(event) => {
+                registry.channel(event).add(key, target);
+                registry.all_senders(first)
+            }
+            Topic::Sender(sender) => {
+                let sender = registry.sender(sender);
+                sender.broadcast.add(key, target);
+                vec![sender]
+            }
             Topic::Event(sender, event) => {
                 let sender = registry.sender(sender);
-                registry
-                    .event(&sender, event, &self.everything)
-                    .specific
-                    .add(key, target);
+                // Nothing live comes between what is given first and this.
+                let lane = sender.lane.lock();
+                let event = registry.event(&sender, event, &self.everything);
+                event.specific.add(key, target);
+                let catch_up = CatchUp::new(self, topic.clone(), first, sink.clone(), Vec::new());
+                let is_local = lane.as_ref().is_some_and(|connection| connection.owner == Owner::Local);
+                let calls = catch_up.give(self, &sender, is_local);
+                drop(lane);
+                drop(registry);
+                if let Sink::Callback(callback) = &sink {
+                    calls.iter().for_each(|(event, kept)| callback.call(&kept.event(event)));
+                }
+                return key;
             }
+        };
+        drop(registry);
+        let mut catch_up = CatchUp::new(self, topic.clone(), first, sink.clone(), senders);
+        match sink {
+            Sink::Outlet(outlet, _) => {
+                while outlet.has_room() {
+                    if !catch_up.step() {
+                        return key;
+                    }
+                }
+                outlet.catch_up(catch_up);
+            }
+            Sink::Callback(_) => while catch_up.step() {},
         }
         key
     }

@@ -1,6 +1,7 @@
 //! The heart of every router: who sends, who listens, and what goes where.
 
 mod callback;
+mod catchup;
 mod dispatch;
 mod display;
 mod group;
@@ -20,6 +21,7 @@ use parking_lot::Mutex;
 use sig_core::{EventName, SenderName, Tasks};
 
 pub(crate) use callback::Callback;
+pub(crate) use catchup::{CatchUp, First};
 pub(crate) use dispatch::NotNow;
 pub(crate) use group::{ListenerKey, Target};
 pub(crate) use record::{EventRecord, Owner, SenderRecord};
@@ -126,6 +128,19 @@ impl Hub {
         self.next_key.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Events of another router that are over there: they are forgotten here too, unless somebody listens to them.
+    pub(crate) fn forget_events(&self, over: Vec<Arc<EventRecord>>) {
+        let mut registry = self.registry.lock();
+        for event in over {
+            let sender = Arc::clone(&event.sender);
+            registry.forget_event_if_unused(&sender, event);
+            let only_presence = sender.events.lock().keys().all(EventName::is_presence);
+            if only_presence {
+                registry.forget_if_unused(&sender);
+            }
+        }
+    }
+
     /// The event of a sender, made if need be: for listeners who are first, and for the names of another router.
     pub(crate) fn event(&self, sender: &SenderName, event: &EventName) -> Arc<EventRecord> {
         let mut registry = self.registry.lock();
@@ -138,6 +153,14 @@ impl Registry {
     fn sender(&mut self, name: &SenderName) -> Arc<SenderRecord> {
         let new = || Arc::new(SenderRecord::new(name.clone()));
         Arc::clone(self.senders.entry(name.clone()).or_insert_with(new))
+    }
+
+    /// Every sender, if there may be anything to give of them.
+    fn all_senders(&self, first: First) -> Vec<Arc<SenderRecord>> {
+        if first == First::default() {
+            return Vec::new();
+        }
+        self.senders.values().cloned().collect()
     }
 
     fn channel(&mut self, name: &EventName) -> Arc<Group> {

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
-use sig_core::{ClientId, EventName, SenderName};
+use sig_core::{ClientId, EventName, Payload, SenderName};
 
 use super::group::Group;
 use super::snapshot::Snapshot;
 use crate::event::{EventId, Presence};
 use crate::flow::UNNUMBERED;
-use crate::outlet::Uplink;
+use crate::outlet::{Item, Uplink};
 use crate::pressure::Gate;
 use crate::request::Requests;
 
@@ -92,6 +93,13 @@ impl SenderRecord {
         declared.then(|| self.event(name)).flatten()
     }
 
+    /// Its last values end with it. Gives the events that had one, but for `#connect`.
+    pub(crate) fn forget_last(&self) -> Vec<Arc<EventRecord>> {
+        let events = self.events.lock();
+        let kept = events.values().filter(|event| event.take_last().is_some());
+        kept.filter(|event| !event.name().is_presence()).cloned().collect()
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         self.lane.lock().is_some()
     }
@@ -112,6 +120,17 @@ impl SenderRecord {
     }
 }
 
+/// The series of presence events, whose number is the generation of their sender.
+const PRESENCE: u64 = 1;
+
+/// The last value of an event.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) payload: Payload,
+    pub(crate) number: u64,
+    pub(crate) since: Instant,
+}
+
 /// One event of one sender.
 #[derive(Debug)]
 pub(crate) struct EventRecord {
@@ -129,6 +148,7 @@ pub(crate) struct EventRecord {
     /// Names the run of numbers; they go on as long as it is the same.
     series: AtomicU64,
     keeps_last: AtomicBool,
+    last: Mutex<Option<Kept>>,
     cached: Mutex<Arc<Snapshot>>,
 }
 
@@ -142,18 +162,20 @@ impl EventRecord {
     ) -> Self {
         Self {
             alias,
-            id: Arc::new(EventId {
-                sender: sender.name.clone(),
-                event: name,
-            }),
             sender: Arc::clone(sender),
             specific: Group::default(),
             channel,
             everything,
             number: AtomicU64::new(0),
-            series: AtomicU64::new(UNNUMBERED),
-            keeps_last: AtomicBool::new(false),
+            series: AtomicU64::new(if name.is_presence() { PRESENCE } else { UNNUMBERED }),
+            // Who is there is told to those who come late, too.
+            keeps_last: AtomicBool::new(name.as_str() == sig_core::CONNECT),
+            last: Mutex::new(None),
             cached: Mutex::new(Arc::new(Snapshot::stale())),
+            id: Arc::new(EventId {
+                sender: sender.name.clone(),
+                event: name,
+            }),
         }
     }
 
@@ -179,9 +201,37 @@ impl EventRecord {
         self.series.load(Ordering::Relaxed)
     }
 
+    /// The last number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
     /// Whether the last one is kept for those who come late.
     pub(crate) fn keeps_last(&self) -> bool {
         self.keeps_last.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_keeps_last(&self, keeps_last: bool) {
+        self.keeps_last.store(keeps_last, Ordering::Relaxed);
+    }
+
+    /// Keeps an event for those who come late. What lies in a read buffer is copied: it would keep all of that alive.
+    pub(crate) fn keep(&self, item: &Item<'_>) {
+        let mut last = self.last.lock();
+        let is_newer = last.as_ref().is_none_or(|last| item.number > last.number);
+        if is_newer || item.retained.is_none() {
+            *last = Some(Kept::of(item));
+        }
+    }
+
+    /// What is kept.
+    pub(crate) fn last(&self) -> Option<Kept> {
+        self.last.lock().clone()
+    }
+
+    /// Keeps nothing any more; gives what was kept.
+    pub(crate) fn take_last(&self) -> Option<Kept> {
+        self.last.lock().take()
     }
 
     /// The next event is the one after this of this series. The caller holds the sender's lane, or is the only one who

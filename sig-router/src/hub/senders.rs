@@ -23,6 +23,8 @@ pub(crate) struct NewSender {
     pub(crate) owner: Owner,
     pub(crate) carrier: &'static str,
     pub(crate) uplink: Option<Arc<dyn Uplink>>,
+    /// Those of its events whose last one is kept for those who come late.
+    pub(crate) keep_last: BTreeSet<EventName>,
     /// Names the run of its numbers, and where each event is in it.
     pub(crate) series: u64,
     pub(crate) numbers: BTreeMap<EventName, u64>,
@@ -98,6 +100,7 @@ impl Hub {
         for event in &new.events {
             let record = registry.event(&sender, event, &self.everything);
             let number = new.numbers.get(event).copied().unwrap_or(0);
+            record.set_keeps_last(new.keep_last.contains(event));
             let was_missed = record.set_series(new.series, number);
             if number > 0 || was_missed {
                 self.tell_position(&record, number);
@@ -146,10 +149,18 @@ impl Hub {
         let owner = connection.owner;
         let presence = connection.presence(Some(reason.as_str()));
         let left = lane.take();
+        let forgotten = sender.forget_last();
         sender.gate.set_watch(None);
         sender.gate.wake_waiters();
         let disconnect = sender.event(sig_core::DISCONNECT);
         let shown = disconnect.as_ref().map(|event| self.show(event, &presence, owner));
+        for event in forgotten {
+            event
+                .snapshot()
+                .outlets
+                .iter()
+                .for_each(|(outlet, _)| outlet.forget(&event));
+        }
         drop(lane);
         // What answers its requests may own senders and listeners: not under a lock.
         if let Some(connection) = left {
@@ -180,6 +191,34 @@ impl Hub {
         self.put(event, &event.snapshot(), &item, from_link);
         let complaints = item.into_complaints();
         ((!from_link).then_some((number, payload)), complaints)
+    }
+
+    /// The last value of an event, if it keeps it.
+    pub(crate) fn last(&self, sender: &str, event: &str) -> Option<Event<'static>> {
+        let event = self
+            .sender(sender)?
+            .event(event)
+            .filter(|event| !event.name().is_presence())?;
+        Some(event.last()?.event(&event))
+    }
+
+    /// The link to another router is gone, and with it the senders that are known to be there.
+    pub(crate) fn mirror_lost(&self, reason: Reason) {
+        let records: Vec<_> = self.registry.lock().senders.values().cloned().collect();
+        for record in records {
+            let connect = record.event(sig_core::CONNECT);
+            let known = connect.and_then(|connect| Some((connect.take_last()?, connect.series())));
+            drop(record.forget_last());
+            let Some((kept, series)) = known else { continue };
+            let Ok(mut presence) = kept.payload.decode::<crate::Presence>() else {
+                continue;
+            };
+            presence.reason = Some(reason.as_str().to_owned());
+            let payload = Payload::json(&presence).unwrap_or_default();
+            let disconnect = self.event(&record.name, &EventName::disconnect());
+            disconnect.set_series(series, kept.number);
+            self.spread(&disconnect, &Item::new(kept.number, &payload).marked_presence(true));
+        }
     }
 
     /// Whether the event's sender sends to another router and has no link to it.

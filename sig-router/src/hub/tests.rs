@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use sig_core::Topic;
 
-use super::Hub;
+use super::{First, Hub};
 use crate::listener::EventStream;
 use crate::policy::Policy;
 use crate::pressure::Marks;
@@ -49,6 +49,7 @@ fn stream(hub: &Arc<Hub>, topic: &str, patience: Duration) -> EventStream {
     EventStream::new(
         hub,
         topic,
+        First::default(),
         ListenerQueue::new(settings(marks), Arc::clone(hub.stalls())),
     )
 }

@@ -87,6 +87,15 @@ impl Lanes {
         self.in_bulk.events + self.backlog.len()
     }
 
+    /// How many bytes of events wait; far more than any mark where they wait piece by piece.
+    pub(super) fn bytes(&self) -> usize {
+        if self.backlog.is_empty() {
+            self.in_bulk.bytes
+        } else {
+            usize::MAX
+        }
+    }
+
     /// Whether nothing waits that could be sent now.
     pub(super) fn is_empty(&self) -> bool {
         self.fast.is_empty() && self.bulk.is_empty() && self.backlog.is_empty()

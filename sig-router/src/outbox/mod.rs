@@ -6,7 +6,7 @@ mod pack;
 mod tests;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -20,9 +20,10 @@ use tokio::sync::Notify;
 
 use lanes::{Form, Lane, Lanes};
 
-use crate::hub::EventRecord;
+use crate::hub::{CatchUp, EventRecord};
 use crate::outlet::{Item, Terms};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
+use crate::session::params::Forget;
 use crate::session::{Next, Pacer, methods};
 
 /// How many events one peer may have waiting.
@@ -38,6 +39,12 @@ const PACED_MARKS: Marks = Marks {
     bytes: 256 * 1024,
     patience: Duration::from_secs(12),
 };
+
+/// While fewer bytes than this wait, a listener is given more of what was there before it.
+const CATCH_UP: usize = 256 * 1024;
+
+/// So many aliases are never looked through.
+const MANY: usize = 1024;
 
 /// Most bytes of control messages that may wait for one peer: one that asks and never reads is let go of.
 const MAX_CONTROL: usize = 32 * 1024 * 1024;
@@ -78,6 +85,8 @@ struct State {
     missed: HashMap<u32, u64>,
     /// Aliases that the peer was told, and the series of their numbers.
     announced: HashMap<u32, (u64, Weak<EventRecord>)>,
+    /// What its listeners are still to be given of what was there before them.
+    catch_ups: VecDeque<CatchUp>,
     max_frame: usize,
     /// Whether the session is not open yet, so that nothing but JSON is sure to be understood.
     greeting: bool,
@@ -140,6 +149,7 @@ impl Outbox {
             skipped: 0,
             missed: HashMap::new(),
             announced: HashMap::new(),
+            catch_ups: VecDeque::new(),
             max_frame: peer.max_frame,
             greeting: peer.pacing.is_none(),
             closed: false,
@@ -344,6 +354,50 @@ impl Outbox {
         }
     }
 
+    /// The alias stands for nothing any more, and the last value of its event is over.
+    pub(crate) fn forget(&self, event: &Arc<EventRecord>) {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let Sending::Free(lanes) = &mut state.lanes else { return };
+        if state.closed || state.announced.remove(&event.alias).is_none() {
+            return;
+        }
+        // A link that cannot take it is about to end.
+        let _ = forget_in(lanes, self.form(state.max_frame), vec![event.alias]);
+        drop(guard);
+        self.wake.notify_one();
+    }
+
+    /// Whether there is room for what is not live.
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.state.lock();
+        match &state.lanes {
+            Sending::Free(lanes) => !state.closed && lanes.bytes() < CATCH_UP,
+            Sending::Paced(_) => false,
+        }
+    }
+
+    /// Keeps what is still to be given to a listener until there is room.
+    pub(crate) fn catch_up(&self, rest: CatchUp) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.catch_ups.push_back(rest);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Gets more of that while there is room. Takes senders' lanes, so no lock may be held.
+    fn pull(&self) {
+        while self.has_room() {
+            let catch_up = self.state.lock().catch_ups.pop_front();
+            let Some(mut catch_up) = catch_up else { return };
+            if catch_up.step() {
+                self.state.lock().catch_ups.push_front(catch_up);
+            }
+        }
+    }
+
     /// Puts an event in for a paced peer, as a call that it answers; false if it was lost.
     pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<bool, CodecError> {
         let mut guard = self.state.lock();
@@ -461,6 +515,7 @@ impl Outbox {
         let mut state = self.state.lock();
         state.closed = true;
         state.missed.clear();
+        state.catch_ups.clear();
         let waiting = match &mut state.lanes {
             Sending::Free(lanes) => lanes.clear(self.peer.encoding),
             Sending::Paced(_) => std::mem::take(&mut state.paced_events).len(),
@@ -559,6 +614,13 @@ impl State {
     }
 }
 
+/// Tells the peer that aliases stand for nothing any more.
+fn forget_in(lanes: &mut Lanes, form: Form<'_>, aliases: Vec<u32>) -> Result<(), CodecError> {
+    let params = RawJson::new(&Forget { aliases })?;
+    lanes.push_in_order(form, &Call::notice(methods::FORGET, params).into())?;
+    Ok(())
+}
+
 /// Tells the peer what an alias stands for, unless it knows: the event's next number is the one after this.
 fn announce_in(
     lanes: &mut Lanes,
@@ -572,6 +634,20 @@ fn announce_in(
         return Ok(());
     }
     lanes.push_in_order(form, &pack::announcement(event, number)?)?;
+    if announced.len() >= MANY && announced.len() == announced.capacity() {
+        // Before it grows: those whose senders are no more are over.
+        let mut over = Vec::new();
+        announced.retain(|alias, (_, event)| {
+            let is_there = event.strong_count() > 0;
+            if !is_there {
+                over.push(*alias);
+            }
+            is_there
+        });
+        if !over.is_empty() {
+            forget_in(lanes, form, over)?;
+        }
+    }
     announced.insert(event.alias, (series, Arc::downgrade(event)));
     Ok(())
 }

@@ -16,6 +16,7 @@ impl Outbox {
     pub(crate) async fn send_all(self: Arc<Self>) -> Result<(), CarrierError> {
         let mut batch = Batch::new(self.peer.encoding);
         loop {
+            self.pull();
             match self.take(Instant::now(), &mut batch) {
                 Take::Ready => {
                     self.carrier.handle_tx(self.id, &mut batch).await?;

@@ -12,7 +12,7 @@ use super::credit::CreditLine;
 use super::forward::ClientForward;
 use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
-use crate::hub::{Added, EventRecord, NewSender, Owner, Target, new_series};
+use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet, Terms};
@@ -65,6 +65,23 @@ impl Outlet for Subscriber {
 
     fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
         self.outbox.moved_to(event, number);
+    }
+
+    fn announce(&self, event: &Arc<EventRecord>, number: u64) {
+        // A link that cannot take it is about to end.
+        let _ = self.outbox.announce(event, number);
+    }
+
+    fn forget(&self, event: &Arc<EventRecord>) {
+        self.outbox.forget(event);
+    }
+
+    fn has_room(&self) -> bool {
+        self.outbox.has_room()
+    }
+
+    fn catch_up(&self, rest: CatchUp) {
+        self.outbox.catch_up(rest);
     }
 
     fn close(&self) {}
@@ -250,6 +267,7 @@ impl Native {
             sender: name,
             events,
             requests,
+            keep_last,
             series,
             numbers,
         } = params;
@@ -264,6 +282,7 @@ impl Native {
             owner: Owner::Client(session.id()),
             carrier: session.carrier_name(),
             uplink: None,
+            keep_last: keep_last.into_iter().collect(),
             series: series.unwrap_or_else(new_series),
             numbers,
         };
@@ -355,9 +374,13 @@ impl Native {
         let policy = policy.check().map_err(|error| failed("invalid_params", error))?;
         let target = Target::Outlet(Arc::clone(&self.subscriber) as _, policy);
         // A former one goes after the new one is there.
-        let former = self
-            .listeners
-            .insert(id, Registration::new(session.hub(), topic, target));
+        let first = First {
+            last_values: true,
+            snapshot: params.snapshot,
+            positions: params.again || matches!(topic, Topic::Event(..)),
+        };
+        let registration = Registration::new(session.hub(), topic, target, first);
+        let former = self.listeners.insert(id, registration);
         drop(former);
         rpc::done(&AddListenerReply { listener_id: id })
     }

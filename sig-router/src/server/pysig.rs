@@ -1,6 +1,6 @@
 //! A client that speaks pysig's JSON.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use sig_core::{
 use super::client::{ClientSession, Fault, Waiting};
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
-use crate::hub::{Added, EventRecord, NewSender, Owner, Target, new_series};
+use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::{Outbox, PacedEvent};
 use crate::outlet::{Item, Outlet, Receipt, Terms};
@@ -201,6 +201,9 @@ impl Outlet for PysigListener {
     /// It is not told numbers.
     fn moved_to(&self, _: &Arc<EventRecord>, _: u64) {}
 
+    /// pysig knows neither last values nor who is there already.
+    fn catch_up(&self, _: CatchUp) {}
+
     fn close(&self) {}
 }
 
@@ -321,6 +324,7 @@ impl Pysig {
             owner: Owner::Client(session.id()),
             carrier: session.carrier_name(),
             uplink: None,
+            keep_last: BTreeSet::new(),
             series: new_series(),
             numbers: BTreeMap::new(),
         };
@@ -375,6 +379,7 @@ impl Pysig {
                 session.hub(),
                 topic,
                 Target::Outlet(Arc::new(listener), Policy::default()),
+                First::default(),
             ),
         );
         rpc::done(&serde_json::json!({ "listener_id": id }))

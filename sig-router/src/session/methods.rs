@@ -12,6 +12,8 @@ pub(crate) const GOODBYE: &str = "goodbye";
 pub(crate) const HEARTBEAT: &str = "heartbeat";
 /// Tells which sender and event an alias stands for.
 pub(crate) const ANNOUNCE: &str = "announce";
+/// Tells that an alias, and the last value of its event, are over.
+pub(crate) const FORGET: &str = "forget";
 /// Grants a sender room for more.
 pub(crate) const CREDIT: &str = "credit";
 /// Takes a call back.

@@ -28,6 +28,9 @@ pub(crate) struct AddSender {
     /// The methods that it answers, `None` among them for all others (P34); no list where it answers none.
     #[serde(default, deserialize_with = "methods", skip_serializing_if = "Option::is_none")]
     pub(crate) requests: Option<Vec<Option<String>>>,
+    /// Those of its events whose last one the router keeps for those who come late.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) keep_last: Vec<EventName>,
     /// Names the run of the numbers of its events; as long as it is the same, they go on. A new one where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) series: Option<u64>,
@@ -163,6 +166,13 @@ pub(crate) struct Announce {
     /// Whether the last one is kept for those who come late.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) keep_last: bool,
+}
+
+/// `forget`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Forget {
+    /// These stand for nothing any more.
+    pub(crate) aliases: Vec<u32>,
 }
 
 /// `list_senders` (P48).

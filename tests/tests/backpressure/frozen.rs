@@ -237,7 +237,7 @@ async fn promise_6_what_a_frozen_client_lost_is_counted_for_each_sender_by_itsel
         tallies
     };
     let [a, b] = soon("it catches up", catching_up).await;
-    assert!(a.lagged >= 300 && b.lagged >= 70, "{a:?} {b:?}");
+    assert!(a.lagged >= 300 && b.lagged >= 60, "{a:?} {b:?}");
     for (tally, sent) in [(a, sent_a), (b, sent_b)] {
         assert_eq!(
             tally.received() + tally.lagged,

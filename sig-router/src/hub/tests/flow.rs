@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 
 use super::{FOR_EVER, drain, router, sender, settings, stream};
+use crate::hub::First;
 use crate::listener::EventStream;
 use crate::pressure::{Gate, GivenUp, Marks, Pressure};
 use crate::queue::ListenerQueue;
@@ -150,7 +151,7 @@ fn bytes_fill_a_queue_as_events_do() {
         patience: FOR_EVER,
     };
     let queue = ListenerQueue::new(settings(marks), Arc::clone(hub.stalls()));
-    let mut full = EventStream::new(&hub, "S/e".parse().unwrap(), queue);
+    let mut full = EventStream::new(&hub, "S/e".parse().unwrap(), First::default(), queue);
     let sixty = "x".repeat(58);
     signal.try_trigger(&sixty).unwrap();
     signal.try_trigger(&sixty).unwrap();

@@ -36,6 +36,7 @@ fn linked() -> Linked {
         owner,
         carrier: "test",
         uplink: None,
+        keep_last: BTreeSet::new(),
         series: 1,
         numbers: BTreeMap::new(),
     };

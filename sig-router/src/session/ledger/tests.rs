@@ -11,6 +11,7 @@ fn want(sender: &str) -> AddSender {
         sender: name(sender),
         events: Vec::new(),
         requests: None,
+        keep_last: Vec::new(),
         series: None,
         numbers: BTreeMap::new(),
     }
