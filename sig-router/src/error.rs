@@ -271,6 +271,9 @@ pub enum RouterError {
     /// No tokio runtime was found.
     #[error(transparent)]
     NoRuntime(#[from] sig_core::NoRuntime),
+    /// The threads of a blocking router could not be started.
+    #[error("the system gives the router no threads: {0}")]
+    Threads(#[source] std::io::Error),
     /// A carrier failed.
     #[error(transparent)]
     Carrier(#[from] CarrierError),

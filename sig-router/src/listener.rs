@@ -154,6 +154,10 @@ impl EventStream {
         Self { queue, registration }
     }
 
+    pub(crate) fn queue(&self) -> &ListenerQueue {
+        &self.queue
+    }
+
     /// What happened to it so far.
     #[must_use]
     pub fn stats(&self) -> ListenerStats {

@@ -20,6 +20,7 @@ use crate::listen::Listen;
 use crate::outlet::{Item, Outlet, Receipt, Terms};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
+use crate::wait::wait_or_look_again;
 
 /// How much one listener may have waiting.
 const MARKS: Marks = Marks {
@@ -166,6 +167,36 @@ impl ListenerQueue {
         drop(state);
         release_all(released);
         look
+    }
+
+    /// Takes the next delivery, if one is there.
+    pub(crate) fn take_now(&self) -> Option<(Delivery, Option<Receipt>)> {
+        self.pull();
+        match self.look() {
+            Look::Taken(delivery, receipt) => Some((delivery, receipt)),
+            Look::Empty(_) | Look::Closed => None,
+        }
+    }
+
+    /// Waits on this thread for the next delivery, until the deadline; `Some(None)` when the queue is closed and empty.
+    ///
+    /// Not the same as to wait for [`next`](Self::next): the thread keeps the time itself, with no timer of a runtime,
+    /// which may not be there, or be this very thread's.
+    pub(crate) fn take_on_thread(&self, deadline: Option<Instant>) -> Option<Option<Delivery>> {
+        wait_or_look_again(deadline, |cx| {
+            self.pull();
+            // Once more when it is known whom to wake.
+            let mut look = self.look();
+            if matches!(look, Look::Empty(_)) {
+                self.ready.register(cx.waker());
+                look = self.look();
+            }
+            match look {
+                Look::Taken(delivery, _) => (Poll::Ready(Some(delivery)), None),
+                Look::Closed => (Poll::Ready(None), None),
+                Look::Empty(due) => (Poll::Pending, due),
+            }
+        })
     }
 
     /// Takes the next delivery without waiting; `Ready(None)` when the queue is closed and empty.

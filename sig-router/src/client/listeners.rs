@@ -304,6 +304,10 @@ pub struct RemoteEventStream {
 }
 
 impl RemoteEventStream {
+    pub(crate) fn queue(&self) -> &ListenerQueue {
+        self.stream.queue()
+    }
+
     /// Takes the next event, or the news that some were lost; `None` when the client router is closed.
     ///
     /// # Cancel safety

@@ -7,15 +7,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use sig_core::Tasks;
-use tokio::sync::Notify;
+use sig_core::{CancellationToken, Tasks};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Notify, Semaphore};
 
 use super::record::EventRecord;
 use crate::event::{Event, Lagged};
-use crate::outlet::Outlet;
+use crate::outlet::{Outlet, Receipt};
 use crate::pressure::Stalls;
-use crate::queue::{ListenerQueue, ListenerStats, Settings};
+use crate::queue::{Delivery, ListenerQueue, ListenerStats, Settings};
 use crate::request::panic_text;
+
+/// Most functions of one router that hear events from links at the same time. More wait for their turn, so that those
+/// that block leave threads for the links: a runtime has 512 for what blocks, unless told otherwise.
+pub(crate) const MAX_RUNNING: usize = 128;
+
+/// How many events a function is called with before others have their turn.
+const BATCH: usize = 256;
 
 type Function = dyn Fn(&Event<'_>) + Send + Sync;
 
@@ -134,35 +142,73 @@ impl Callback {
     }
 
     /// The queue through which events from links reach the function, and the task that takes from it.
-    pub(crate) fn mailbox(self: &Arc<Self>, tasks: &Tasks, stalls: &Arc<Stalls>) -> Arc<dyn Outlet> {
+    pub(crate) fn mailbox(
+        self: &Arc<Self>,
+        tasks: &Tasks,
+        stalls: &Arc<Stalls>,
+        turns: &Arc<Semaphore>,
+    ) -> Arc<dyn Outlet> {
         let mailbox = self.mailbox.get_or_init(|| {
-            let queue = ListenerQueue::at(self.place, self.settings, Arc::clone(stalls));
-            let (callback, source, stop) = (Arc::clone(self), Arc::clone(&queue), tasks.stop_token().clone());
-            tasks.spawn("listener", async move {
-                let mut lost: Option<Lagged> = None;
-                while let Some(Some((delivery, receipt))) = stop.run_until_cancelled(source.next_kept()).await {
-                    match delivery {
-                        Ok(event) => {
-                            let same = lost.take().filter(|lost| **lost.id() == *event.shared_id());
-                            callback.call(&event.with_lost(same.map_or(0, |lost| lost.count())));
-                        }
-                        Err(lagged) => {
-                            tracing::warn!(listener = %callback.place, "{lagged}");
-                            lost = Some(lagged);
-                        }
-                    }
-                    drop(receipt);
-                    // A flood must not keep the other tasks from running.
-                    tokio::task::coop::consume_budget().await;
-                }
-            });
-            queue
+            let mailbox = ListenerQueue::at(self.place, self.settings, Arc::clone(stalls));
+            let (callback, source, turns) = (Arc::clone(self), Arc::clone(&mailbox), Arc::clone(turns));
+            let stop = tasks.stop_token().clone();
+            tasks.spawn(
+                "listener",
+                async move { callback.deliver(&source, &turns, &stop).await },
+            );
+            mailbox
         });
         // Checked after it is there for `retire` to find, so that one of the two closes it.
         if !self.live.load(Ordering::SeqCst) {
             mailbox.close();
         }
         Arc::clone(mailbox) as Arc<dyn Outlet>
+    }
+
+    /// Calls the function for what comes through its mailbox, until that is closed or the router stops.
+    ///
+    /// The function may block. Where the runtime has several workers, this one's other work moves to another thread
+    /// meanwhile, links above all: once for all events that wait, since each time costs some microseconds.
+    async fn deliver(&self, mailbox: &ListenerQueue, turns: &Semaphore, stop: &CancellationToken) {
+        let may_move = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let mut lost = None;
+        while let Some(Some(first)) = stop.run_until_cancelled(mailbox.next_kept()).await {
+            if !may_move {
+                self.handle(first, &mut lost);
+                // A flood must not keep the other tasks from running.
+                tokio::task::coop::consume_budget().await;
+                continue;
+            }
+            // The semaphore is never closed.
+            let Some(Ok(turn)) = stop.run_until_cancelled(turns.acquire()).await else {
+                return;
+            };
+            tokio::task::block_in_place(|| {
+                self.handle(first, &mut lost);
+                for _ in 1..BATCH {
+                    let next = (!stop.is_cancelled()).then(|| mailbox.take_now()).flatten();
+                    let Some(next) = next else { break };
+                    self.handle(next, &mut lost);
+                }
+            });
+            drop(turn);
+        }
+    }
+
+    /// Calls the function with an event, which says what was lost right before it.
+    fn handle(&self, (delivery, receipt): (Delivery, Option<Receipt>), lost: &mut Option<Lagged>) {
+        match delivery {
+            Ok(event) => {
+                let same = lost.take().filter(|lost| **lost.id() == *event.shared_id());
+                self.call(&event.with_lost(same.map_or(0, |lost| lost.count())));
+            }
+            Err(lagged) => {
+                tracing::warn!(listener = %self.place, "{lagged}");
+                *lost = Some(lagged);
+            }
+        }
+        // The event is dealt with only now.
+        drop(receipt);
     }
 }
 

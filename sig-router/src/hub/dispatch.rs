@@ -146,7 +146,7 @@ impl Hub {
         };
         for callback in &snapshot.callbacks {
             callback
-                .mailbox(tasks, &self.stalls)
+                .mailbox(tasks, &self.stalls, &self.turns)
                 .offer(event, item, &event.sender.gate, &Terms::OWN);
         }
     }
@@ -154,7 +154,7 @@ impl Hub {
     /// The queue through which a function hears what it is not called with on the spot.
     pub(super) fn mailbox_of(&self, callback: &Arc<Callback>) -> Option<Arc<dyn Outlet>> {
         let tasks = self.tasks.as_ref()?;
-        Some(callback.mailbox(tasks, &self.stalls))
+        Some(callback.mailbox(tasks, &self.stalls, &self.turns))
     }
 
     /// Tells everyone who listens that the event is at this number; under the sender's lane, or by the only one who

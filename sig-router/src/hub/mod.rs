@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use sig_core::{EventName, SenderName, Tasks};
+use tokio::sync::Semaphore;
 
 pub(crate) use callback::Callback;
 pub(crate) use catchup::{CatchUp, First};
@@ -39,6 +40,8 @@ pub(crate) struct Hub {
     registry: Mutex<Registry>,
     everything: Arc<Group>,
     stalls: Arc<Stalls>,
+    /// For functions that hear events from links, which may block.
+    turns: Arc<Semaphore>,
     next_key: AtomicU64,
     /// The router is closing: nobody waits for room any more.
     closing: AtomicBool,
@@ -61,6 +64,7 @@ impl Hub {
             registry: Mutex::default(),
             everything: Arc::default(),
             stalls: Arc::default(),
+            turns: Arc::new(Semaphore::new(callback::MAX_RUNNING)),
             next_key: AtomicU64::new(1),
             closing: AtomicBool::new(false),
             tasks,

@@ -21,7 +21,7 @@ pub(crate) trait Forward: Send + Sync {
     async fn forward(&self, request: Request) -> Result<RawJson, RequestError>;
 }
 
-type SyncHandler = dyn Fn(Request) -> Result<RawJson, RequestError> + Send + Sync;
+pub(crate) type SyncHandler = dyn Fn(Request) -> Result<RawJson, RequestError> + Send + Sync;
 type AsyncHandler = dyn Fn(Request) -> BoxFuture<'static, Result<RawJson, RequestError>> + Send + Sync;
 
 /// Answers requests.
@@ -127,6 +127,15 @@ impl Requests {
                 self.methods.insert(method, handler);
             }
             None => self.default = Some(handler),
+        }
+    }
+
+    /// Lets every handler that is a plain function be run in another way.
+    pub(crate) fn run_sync_with(&mut self, wrap: impl Fn(Arc<SyncHandler>) -> Handler) {
+        for handler in self.methods.values_mut().chain(&mut self.default) {
+            if let Handler::Sync(function) = handler {
+                *handler = wrap(Arc::clone(function));
+            }
         }
     }
 
