@@ -28,7 +28,7 @@ mod stall;
 mod wait;
 
 pub use client::{
-    ClientBuilder, ClientRouter, LinkState, RemoteEventStream, RemoteListener, RemoteSender, RemoteSenderInfo,
+    ClientBuilder, ClientRouter, LinkState, Offline, RemoteEventStream, RemoteListener, RemoteSender, RemoteSenderInfo,
     SenderState,
 };
 pub use closed::Closed;

@@ -220,9 +220,12 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
 
 /// The way from a sender of this router to another router.
 pub(crate) trait Uplink: Outlet {
-    /// Whether there is no link at the moment.
+    /// Whether triggers have to wait because there is no link at the moment.
     fn is_offline(&self) -> bool;
 
     /// Most bytes that the data of one event may have.
     fn max_payload(&self) -> usize;
+
+    /// Nobody waits for a link any longer with an event: it is lost.
+    fn gave_up(&self);
 }

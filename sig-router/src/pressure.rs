@@ -141,9 +141,17 @@ impl Pressure {
         }
         self.count += 1;
         self.bytes += bytes;
-        if self.count < self.marks.count && self.bytes < self.marks.bytes {
-            return false;
-        }
+        self.is_full() && self.hold(gate, patience)
+    }
+
+    /// Whether there is so much in it that who puts something in is held up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count >= self.marks.count || self.bytes >= self.marks.bytes
+    }
+
+    /// Holds a gate shut until there is room, for so long at most; true when the router has to be told that the queue
+    /// is full.
+    pub(crate) fn hold(&mut self, gate: &Arc<Gate>, patience: Duration) -> bool {
         if let Some((_, held_for)) = self.held.iter_mut().find(|(held, _)| Arc::ptr_eq(held, gate)) {
             *held_for = patience.max(*held_for);
             return false;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sig_core::{EventName, NameError, Reason, SenderName};
 
+use crate::client::Offline;
 use crate::error::{AddSenderError, SignalError};
 use crate::hub::{Added, Hub, NewSender, Owner, SenderRecord, new_series};
 use crate::request::{Handler, HandlerError, Request, Requests};
@@ -33,6 +34,8 @@ pub(crate) struct Declared {
     /// Those whose last value is kept.
     pub(crate) keep_last: BTreeSet<EventName>,
     pub(crate) requests: Requests,
+    /// Only of a remote sender.
+    pub(crate) offline: Offline,
 }
 
 impl<T> SenderBuilder<T> {
@@ -43,11 +46,12 @@ impl<T> SenderBuilder<T> {
             newest: Vec::new(),
             keep_last: BTreeSet::new(),
             requests: Requests::default(),
+            offline: Offline::Wait,
         });
         Self { target, declared }
     }
 
-    fn and(mut self, declare: impl FnOnce(&mut Declared) -> Result<(), NameError>) -> Self {
+    pub(crate) fn and(mut self, declare: impl FnOnce(&mut Declared) -> Result<(), NameError>) -> Self {
         self.declared = self
             .declared
             .and_then(|mut declared| declare(&mut declared).map(|()| declared));

@@ -156,7 +156,7 @@ impl Signal {
         }
         if self.hub.is_offline(&self.event) {
             if waited >= PATIENCE {
-                self.hub.count_lost(&self.event);
+                self.hub.count_lost(&self.event, self.generation);
                 return Pause::Over(self.offline());
             }
             return Pause::Until(began + PATIENCE);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 use sig_wire::{EventFrame, EventHeader, Flags, Kind, Preface, Split};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::rig::soon;
 
@@ -101,6 +101,51 @@ impl Raw {
         self.send(&control(hello)).await;
         let welcome = self.control().await;
         assert_eq!(welcome["method"], "welcome", "{welcome}");
+    }
+
+    /// Takes a client, as a router would, and welcomes it.
+    ///
+    /// # Panics
+    ///
+    /// When what comes is no client.
+    pub async fn welcoming(listener: &TcpListener) -> Self {
+        let (stream, _) = soon("a client", listener.accept()).await.expect("a connection");
+        stream.set_nodelay(true).expect("a socket");
+        let mut raw = Self {
+            stream,
+            received: Vec::new(),
+        };
+        let mut offer = [0; sig_wire::preface::LEN];
+        soon("a preface", raw.stream.read_exact(&mut offer))
+            .await
+            .expect("a preface");
+        raw.send(&Preface::chosen(1, sig_wire::Encoding::Sig1).encode()).await;
+        let hello = raw.control().await;
+        assert_eq!(hello["method"], "hello", "{hello}");
+        let welcome = json!({ "version": 1, "router_id": "raw", "epoch": 1 });
+        raw.send(&control(&json!({ "method": "welcome", "params": welcome })))
+            .await;
+        raw
+    }
+
+    /// Waits for this call, and gives its id and parameters.
+    ///
+    /// # Panics
+    ///
+    /// When the peer ends the connection instead.
+    pub async fn called(&mut self, method: &str) -> (u64, Value) {
+        loop {
+            let mut message = self.control().await;
+            if message["method"] == method {
+                return (message["id"].as_u64().expect("an id"), message["params"].take());
+            }
+        }
+    }
+
+    /// Answers a call.
+    pub async fn answer(&mut self, id: u64, response: &Value) {
+        self.send(&control(&json!({ "id": id, "status": 0, "response": response })))
+            .await;
     }
 
     /// Sends bytes.

@@ -3,6 +3,7 @@
 mod call;
 mod link;
 mod listeners;
+mod offline;
 mod pysig;
 mod requests;
 mod senders;
@@ -19,6 +20,7 @@ use sig_core::{Carrier, Disconnect, NoRuntime, Tasks};
 use tokio::sync::watch;
 
 pub use listeners::{RemoteEventStream, RemoteListener};
+pub use offline::Offline;
 pub use requests::RemoteSenderInfo;
 pub use senders::RemoteSender;
 use shared::Shared;

@@ -132,7 +132,7 @@ pub(super) fn opened(link: &Arc<Link>) {
                 }
                 Want::Sender(want) => {
                     let entry = shared.senders.get(&want.sender).map(|entry| Arc::clone(&entry));
-                    senders.extend(entry.map(|entry| (RemoteEntry::send(link, &want), entry)));
+                    senders.extend(entry.map(|entry| (entry.send(link, &want), entry)));
                 }
             }
         }

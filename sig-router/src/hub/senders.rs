@@ -221,7 +221,7 @@ impl Hub {
         }
     }
 
-    /// Whether the event's sender sends to another router and has no link to it.
+    /// Whether the event's sender sends to another router, and has to wait for a link to it.
     pub(crate) fn is_offline(&self, event: &EventRecord) -> bool {
         let uplink = event
             .sender
@@ -233,11 +233,16 @@ impl Hub {
     }
 
     /// An event was given up before it was triggered: its number is used up, so that the loss shows.
-    pub(crate) fn count_lost(&self, event: &Arc<EventRecord>) {
+    pub(crate) fn count_lost(&self, event: &Arc<EventRecord>, generation: u64) {
         let lane = event.sender.lane.lock();
+        let connection = lane.as_ref().filter(|connection| connection.generation == generation);
+        // The numbers of the next sender of its name are none of its business.
+        let Some(connection) = connection else { return };
         let number = event.next_number();
         self.tell_position(event, number);
-        drop(lane);
+        if let Some(uplink) = &connection.uplink {
+            uplink.gave_up();
+        }
     }
 
     /// Asks a sender.

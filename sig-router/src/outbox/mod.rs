@@ -426,6 +426,19 @@ impl Outbox {
         Ok(true)
     }
 
+    /// Whether it is full. The gate is shut then, until there is room, for so long at most: for who has more than one
+    /// event to put in, and is not held up by others' events.
+    pub(crate) fn is_full(&self, gate: &Arc<Gate>, patience: Duration) -> bool {
+        let mut state = self.state.lock();
+        if state.closed || !state.pressure.is_full() {
+            return false;
+        }
+        let turned_full = state.pressure.hold(gate, patience);
+        drop(state);
+        self.put_in(turned_full, false);
+        true
+    }
+
     /// An event could not be put in: it is too large, or cannot be packed.
     pub(crate) fn count_lost(&self) {
         self.state.lock().lost += 1;
@@ -492,6 +505,11 @@ impl Outbox {
         release_all(released.unwrap_or_default());
         self.wake.notify_one();
         again
+    }
+
+    /// Whether it takes nothing more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.lock().closed
     }
 
     /// Takes nothing more; what waits is still sent, then the sending task ends.

@@ -34,7 +34,7 @@ pub(crate) struct AddSender {
     /// Names the run of the numbers of its events; as long as it is the same, they go on. A new one where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) series: Option<u64>,
-    /// The last number used of each event, but for those that were never triggered.
+    /// Of each event, the number before the next one that will come; but for those that were never triggered.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) numbers: BTreeMap<EventName, u64>,
 }

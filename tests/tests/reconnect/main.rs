@@ -8,5 +8,7 @@
 mod cuts;
 mod names;
 mod offline;
+mod offline_policy;
 mod refusals;
+mod series;
 mod silence;

@@ -1,0 +1,115 @@
+//! A link that has the sender.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use sig_core::{EventName, SenderName};
+
+use super::flow::Sent;
+use crate::client::link::Link;
+use crate::hub::EventRecord;
+use crate::outlet::{Item, Terms};
+use crate::policy::Policy;
+use crate::pressure::{Gate, GateWatch};
+
+/// What was kept waits for as long as there is a link.
+const KEPT: Terms = Terms {
+    policy: Policy::Block(Duration::MAX),
+    listener: 0,
+};
+
+/// What the rest of an event's frame may need beside its data.
+const FRAME_OVERHEAD: usize = 512;
+
+/// A link that has the sender.
+pub(super) struct Online {
+    link: Arc<Link>,
+    /// The router's aliases.
+    aliases: BTreeMap<EventName, u32>,
+    /// The same by this side's alias, in its order: quicker to look up.
+    by_local: Vec<(u32, u32)>,
+    /// Shut while the link has no room for what was kept.
+    room: Arc<Gate>,
+}
+
+/// Most bytes that the data of one event may have on this link.
+pub(super) fn max_payload(link: &Link, sender: &SenderName) -> usize {
+    match link.outbox().peer().pacing {
+        // The names are part of each message there.
+        Some(pacing) => pacing
+            .max_message
+            .saturating_sub(sender.as_str().len() + sig_core::MAX_NAME + 100),
+        None => link.outbox().max_frame().saturating_sub(FRAME_OVERHEAD),
+    }
+}
+
+impl Online {
+    pub(super) fn new(link: &Arc<Link>, aliases: BTreeMap<EventName, u32>, roomy: Weak<dyn GateWatch>) -> Self {
+        let room = Arc::new(Gate::new());
+        room.set_watch(Some(roomy));
+        Self {
+            link: Arc::clone(link),
+            aliases,
+            by_local: Vec::new(),
+            room,
+        }
+    }
+
+    pub(super) fn is_over(&self, link: &Link) -> bool {
+        std::ptr::eq(&*self.link, link)
+    }
+
+    /// Whether there is room for what was kept; if not, the watch hears when there is.
+    pub(super) fn has_room(&self) -> bool {
+        // Each sender has its own room, and the outbox is everybody's: many that fill it at once would overrun it.
+        self.room.is_open() && !self.link.outbox().is_full(&self.room, KEPT.policy.patience())
+    }
+
+    fn alias(&mut self, event: &EventRecord) -> Option<u32> {
+        match self.by_local.binary_search_by_key(&event.alias, |(local, _)| *local) {
+            Ok(place) => self.by_local.get(place).map(|(_, alias)| *alias),
+            Err(place) => {
+                let alias = *self.aliases.get(event.name())?;
+                self.by_local.insert(place, (event.alias, alias));
+                Some(alias)
+            }
+        }
+    }
+
+    /// Sends an event that was kept.
+    pub(super) fn send_kept(&mut self, event: &Arc<EventRecord>, item: &Item<'_>) -> Sent {
+        let room = Arc::clone(&self.room);
+        self.hand_over(event, item, &room, &KEPT)
+    }
+
+    /// Sends a new event; the gate is shut when there is no room for the next.
+    pub(super) fn send(&mut self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) -> Sent {
+        self.hand_over(event, item, gate, &Terms::OWN)
+    }
+
+    fn hand_over(&mut self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms) -> Sent {
+        let sent = match self.link.pysig() {
+            Some(pysig) => pysig
+                .send_event(&self.link, event, item, gate)
+                .map(|sent| sent.then_some(0)),
+            None => match self.alias(event) {
+                Some(alias) => {
+                    let outbox = self.link.outbox();
+                    let packed = outbox.offer(alias, false, event, item, gate, terms);
+                    packed.map(|packed| packed.map(|bytes| item.cost(bytes, outbox.peer().encoding)))
+                }
+                None => Ok(None),
+            },
+        };
+        match sent {
+            Ok(Some(cost)) => Sent::Cost(cost as u64),
+            Ok(None) if self.link.outbox().is_closed() => Sent::Closed,
+            Ok(None) => Sent::Lost,
+            Err(error) => {
+                item.complaints().add(self.link.outbox(), error);
+                Sent::Lost
+            }
+        }
+    }
+}
