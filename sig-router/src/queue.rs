@@ -384,7 +384,12 @@ impl Outlet for ListenerQueue {
         let (series, number) = (event.series(), item.number);
         let base = if item.retained.is_some() { 1 } else { 1 + item.skipped };
         let new = || Track::new(series, number.saturating_sub(base));
-        let position = state.tracks.of(event, new).offered(series, number);
+        let track = state.tracks.of(event, new);
+        let position = track.offered(series, number);
+        if item.presence {
+            // Its numbers are the sender's generations: nobody lost those in between.
+            track.rest();
+        }
         let class = if item.presence {
             Class::Presence {
                 connects: event.name().as_str() == sig_core::CONNECT,
