@@ -25,7 +25,8 @@ pub struct Closed {
     /// Events that were handed to the carriers. A peer that answers events, as pysig does, has answered these.
     pub flushed: u64,
     /// Events that were not, because the peer did not take them in time or its link broke. Of those in the very write
-    /// that was cut off, the peer may have got some.
+    /// that was cut off, the peer may have got some. And events that a remote sender kept for a link, as
+    /// [`Offline`](crate::Offline) says.
     pub dropped: u64,
     /// Tasks that did not end by themselves and were cut off.
     pub aborted: usize,

@@ -195,7 +195,8 @@ impl ClientRouter {
         if let Some(link) = &link {
             closing.in_time(link.peer().idle()).await;
         }
-        shared.close_senders();
+        closing.in_time(shared.settled()).await;
+        let kept = shared.close_senders();
         if let Some(link) = &link {
             if !closing.in_time(link.say_goodbye()).await {
                 link.peer().cut(&Disconnect::closed());
@@ -203,7 +204,11 @@ impl ClientRouter {
         }
         let aborted = shared.tasks.shutdown(closing.left()).await;
         shared.closed();
-        closing.end(aborted)
+        let closed = closing.end(aborted);
+        Closed {
+            dropped: closed.dropped + kept,
+            ..closed
+        }
     }
 
     fn shared(&self) -> &Arc<Shared> {

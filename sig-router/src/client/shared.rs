@@ -144,12 +144,22 @@ impl Shared {
             .for_each(|subscription| subscription.refuse(&refuse.text));
     }
 
-    /// Remote senders can trigger no more, and whoever waits to do so learns it.
-    pub(super) fn close_senders(&self) {
-        let senders: Vec<_> = self.senders.iter().map(|entry| Arc::clone(&entry)).collect();
-        for entry in senders {
-            entry.close(&self.local);
+    fn all_senders(&self) -> Vec<Arc<RemoteEntry>> {
+        self.senders.iter().map(|entry| Arc::clone(&entry)).collect()
+    }
+
+    /// Waits until all that was kept while there was no link has gone to it, if there is one.
+    pub(super) async fn settled(&self) {
+        for entry in self.all_senders() {
+            entry.uplink().settled().await;
         }
+    }
+
+    /// Remote senders can trigger no more, and whoever waits to do so learns it. Gives how many events were kept for a
+    /// link.
+    pub(super) fn close_senders(&self) -> u64 {
+        let close = |entry: Arc<RemoteEntry>| entry.close(&self.local);
+        self.all_senders().into_iter().map(close).sum()
     }
 
     /// Ends all streams and everyone who waits; remote senders can trigger no more.

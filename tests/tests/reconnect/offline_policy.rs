@@ -10,7 +10,7 @@ use sig_router::{
     CarrierHandle, ClientRouter, EventStream, Offline, RemoteSender, SenderState, ServerRouter, Signal, TriggerError,
 };
 use sig_tests::proxy::{Cable, Proxy};
-use sig_tests::rig::{TcpServer, becomes, client_of, client_over, soon};
+use sig_tests::rig::{TcpServer, WAIT, becomes, client_of, client_over, soon};
 use tempfile::TempDir;
 
 /// The carriers of this platform.
@@ -301,8 +301,10 @@ async fn promise_1_and_5_under_cuts_nothing_is_given_up_here_and_nothing_is_out_
         let sender = world.sender(&["e"], Offline::Buffer(COUNT as usize)).await;
         let signal = sender.signal("e").unwrap();
         let mut stream = world.server.listen("s/e").unwrap();
+        signal.trigger(&1_u64).await.unwrap();
+        assert_eq!(next(&mut stream).await.1, 1, "{carrier}");
         let sending = async {
-            for n in 1..=COUNT {
+            for n in 2..=COUNT {
                 signal.trigger(&n).await.unwrap();
                 if n % 4000 == 1000 {
                     world.cut(&sender).await;
@@ -313,7 +315,7 @@ async fn promise_1_and_5_under_cuts_nothing_is_given_up_here_and_nothing_is_out_
             }
         };
         let receiving = async {
-            let (mut last, mut received, mut lost) = (0, 0, 0);
+            let (mut last, mut received, mut lost) = (1, 1, 0);
             while received + lost < COUNT {
                 match soon("an event", stream.recv()).await.unwrap() {
                     Ok(event) => {
@@ -392,4 +394,35 @@ async fn promise_5_latest_goes_on_while_somebody_else_has_the_name() {
     (1..=3).for_each(|n| at_once(&signal, n));
     taken.remove().await;
     assert_eq!(next(&mut stream).await, ("e".to_owned(), 3, 3));
+}
+
+#[tokio::test]
+async fn promise_9_closing_sends_what_was_kept_and_counts_what_cannot_be_sent() {
+    for carrier in CARRIERS {
+        for heals in [true, false] {
+            let mut world = World::over(carrier).await;
+            let sender = world.sender(&["e"], Offline::Buffer(1000)).await;
+            let mut stream = world.server.listen("s/e").unwrap();
+            world.cut(&sender).await;
+            let signal = sender.signal("e").unwrap();
+            let data = "x".repeat(1000);
+            (0..1000).for_each(|_| signal.try_trigger(&data).unwrap());
+            if heals {
+                world.heal();
+                becomes(sender.states(), |state| *state == SenderState::Live).await;
+            }
+            let closed = soon("the end", world.client.close(WAIT)).await;
+            if !heals {
+                assert_eq!((closed.flushed, closed.dropped), (0, 1000), "{carrier}");
+                assert_eq!(sender.lost(), 1000);
+                continue;
+            }
+            assert_eq!(closed.dropped, 0, "{carrier}");
+            for n in 1..=1000 {
+                let event = soon("an event", stream.recv()).await.unwrap().unwrap();
+                assert_eq!(event.number(), n, "{carrier}");
+            }
+            assert_eq!((sender.kept(), sender.lost()), (0, 0), "{carrier}");
+        }
+    }
 }

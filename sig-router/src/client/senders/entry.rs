@@ -65,12 +65,13 @@ impl RemoteEntry {
         });
     }
 
-    /// There will be no link any more: whoever triggers learns at once that the sender is gone.
-    pub(in crate::client) fn close(&self, local: &Hub) {
+    /// There will be no link any more: whoever triggers learns at once that the sender is gone. Gives how many events
+    /// were kept for a link.
+    pub(in crate::client) fn close(&self, local: &Hub) -> u64 {
         self.set_state(SenderState::Gone);
         self.requests.leave();
         self.leave(local, Reason::Closed);
-        self.uplink.detach();
+        self.uplink.detach()
     }
 
     /// Removes the sender in this program.

@@ -119,19 +119,20 @@ impl SenderUplink {
         }
     }
 
-    /// The sender is gone, and with it what was kept; its gate, which listeners may keep for the next of its name, is
-    /// let go of.
-    pub(super) fn detach(&self) {
+    /// The sender is gone, and with it what was kept: gives how many events that were. Its gate, which listeners may keep
+    /// for the next of its name, is let go of.
+    pub(super) fn detach(&self) -> u64 {
         let mut state = self.state.lock();
-        let left = (state.flow.offline(), state.flow.clear());
+        let (link, kept) = (state.flow.offline(), state.flow.clear());
         let local = state.local.take().filter(|_| state.is_held);
         state.is_held = false;
         drop(state);
         if let Some(local) = local {
             local.gate.release();
         }
-        drop(left);
+        drop(link);
         self.settled.notify_waiters();
+        kept.len() as u64
     }
 
     /// There is no link.
