@@ -16,6 +16,7 @@ pub(crate) mod probe;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -96,7 +97,9 @@ pub enum Dialect {
     ///
     /// A listener goes by the first byte. A dialler offers sig/1; where the peer closes the link or stays silent for a
     /// second, it takes it for a pysig server and connects again with JSON. Should the peer answer sig/1 after all
-    /// within ten seconds, the JSON link is given up with an error, and the next one speaks sig/1.
+    /// within ten seconds, the JSON link is given up with an error, and the next one speaks sig/1. A peer that spoke
+    /// sig/1 before is another case: a link that closes without an answer then is one that failed, and ten seconds of
+    /// silence are needed.
     Auto,
     /// sig/1 only.
     Sig1,
@@ -116,6 +119,8 @@ pub struct StreamCarrier<M: Medium> {
     medium: M,
     dialect: Dialect,
     codec: Option<Box<dyn Codec>>,
+    /// Whether a peer that was dialled spoke sig/1 once.
+    spoke_sig1: AtomicBool,
     writers: Arc<Writers<M::Io>>,
 }
 
@@ -133,6 +138,7 @@ impl<M: Medium> StreamCarrier<M> {
             medium,
             dialect,
             codec: None,
+            spoke_sig1: AtomicBool::new(false),
             writers: Arc::default(),
         }
     }

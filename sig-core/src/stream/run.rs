@@ -1,6 +1,7 @@
 //! The two ways a stream carrier runs, and the life of one link.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -158,11 +159,23 @@ impl<M: Medium> StreamCarrier<M> {
         }
         // A codec of its own has no JSON to fall back to.
         let can_fall_back = self.dialect == Dialect::Auto && self.codec.is_none();
-        let patience = if can_fall_back { ANSWER_PATIENCE } else { SIG1_PATIENCE };
+        // A router that is restarted, or a proxy before one, closes links without a word. That is no pysig server yet.
+        let spoke_sig1 = self.spoke_sig1.load(Ordering::Relaxed);
+        let patience = if can_fall_back && !spoke_sig1 {
+            ANSWER_PATIENCE
+        } else {
+            SIG1_PATIENCE
+        };
         let answer = detect::dialler(&mut link.io, self.wire_encoding(), patience).await?;
         let what = format!("{}://{}", M::NAME, link.address);
         let silent = match answer {
-            Answer::Agreed(wire) => return Ok((Peer::new(link, wire, BytesMut::new()), None)),
+            Answer::Agreed(wire) => {
+                self.spoke_sig1.store(true, Ordering::Relaxed);
+                return Ok((Peer::new(link, wire, BytesMut::new()), None));
+            }
+            Answer::Closed if spoke_sig1 => {
+                return Err(CarrierError::Other(format!("{what} closed the link without an answer")));
+            }
             Answer::Silence if can_fall_back => Some(link.io),
             Answer::Closed | Answer::Json if can_fall_back => None,
             Answer::Silence => return Err(CarrierError::Timeout { what, after: patience }),

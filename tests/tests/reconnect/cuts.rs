@@ -23,15 +23,15 @@ async fn promise_5_senders_and_listeners_come_back_after_every_cut() {
     let (heard, mut hears) = mpsc::channel(100);
     let _callback = client
         .add_remote_listener("other", move |event: &Event<'_>| {
-            heard.try_send(event.number()).unwrap()
+            if !event.name().is_presence() {
+                heard.try_send(event.number()).unwrap();
+            }
         })
         .await
         .unwrap();
     let mut from_client = other.listen_remote("s").await.unwrap();
     let others = other.add_remote_sender("other").event("e").connect().await.unwrap();
     let others = others.signal("e").map(|signal| (signal, others)).unwrap();
-    // Its #connect: the number of that is the sender's generation.
-    assert_eq!(soon("its #connect", hears.recv()).await, Some(2));
 
     let mut last = 0;
     for round in 1..=20_u64 {

@@ -319,7 +319,11 @@ async fn promise_1_and_5_under_cuts_nothing_is_given_up_here_and_nothing_is_out_
             while received + lost < COUNT {
                 match soon("an event", stream.recv()).await.unwrap() {
                     Ok(event) => {
-                        assert_eq!(event.number(), event.decode::<u64>().unwrap());
+                        assert_eq!(
+                            event.number(),
+                            event.decode::<u64>().unwrap(),
+                            "{carrier}: after {last} and {lost} lost"
+                        );
                         assert!(event.number() > last, "{carrier}: {} after {last}", event.number());
                         received += 1;
                         last = event.number();

@@ -112,6 +112,40 @@ async fn a_close_or_json_instead_of_an_answer_means_a_pysig_server() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_native_peer_that_fails_later_is_not_taken_for_a_pysig_server() {
+    let (mut side, give, mut peer) = dialler(Dialect::Auto).await;
+    peer.write_all(&PREFACE).await.unwrap();
+    assert_eq!(side.connected().await.1.encoding, Encoding::Sig1);
+    drop(peer);
+    side.ended().await.unwrap();
+    side.disconnected().await;
+
+    // It is restarted: its port closes whatever comes.
+    side.run();
+    let mut closing = give.link(1 << 16, None).await;
+    expect(&mut closing, &PREFACE).await;
+    drop(closing);
+    let error = side.ended().await.unwrap_err().to_string();
+    assert_eq!(error, "pipe://peer closed the link without an answer");
+
+    // It is busy: it answers, but not within a second.
+    side.run();
+    let mut slow = give.link(1 << 16, None).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    slow.write_all(&PREFACE).await.unwrap();
+    assert_eq!(side.connected().await.1.encoding, Encoding::Sig1);
+    drop(slow);
+    side.ended().await.unwrap();
+    side.disconnected().await;
+
+    // A pysig server has taken its place.
+    side.run();
+    let _silent = give.link(1 << 16, None).await;
+    let _second = give.link(1 << 16, None).await;
+    assert!(side.connected().await.1.pacing.is_some());
+}
+
 #[tokio::test]
 async fn pysig_can_be_spoken_at_once() {
     let (side, _give, mut peer) = dialler(Dialect::Pysig).await;
