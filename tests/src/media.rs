@@ -1,4 +1,4 @@
-//! Media around others: with a short heartbeat, and with every read and write in small pieces.
+//! Media around others: with a short heartbeat, with small frames, and with every read and write in small pieces.
 
 use std::io;
 use std::net::SocketAddr;
@@ -70,6 +70,32 @@ impl Medium for NarrowListener {
     async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
         let (stream, peer) = self.inner.accept().await?;
         Ok(Link::new(stream, peer.to_string()))
+    }
+}
+
+/// A medium whose frames are small.
+#[derive(Debug)]
+pub struct SmallFrames<M> {
+    /// The medium itself.
+    pub inner: M,
+    /// The largest frame.
+    pub max_frame: usize,
+}
+
+impl<M: Medium> Medium for SmallFrames<M> {
+    const NAME: &'static str = M::NAME;
+    type Io = M::Io;
+
+    async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
+        self.inner.next().await
+    }
+
+    fn profile(&self) -> Profile {
+        self.inner.profile().with_max_frame(self.max_frame)
+    }
+
+    fn close(&self) {
+        self.inner.close();
     }
 }
 

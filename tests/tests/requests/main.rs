@@ -6,5 +6,6 @@
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
+mod faults;
 mod gone;
 mod world;

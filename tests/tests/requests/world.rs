@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sig_carrier_local::Local;
-use sig_router::{ClientRouter, HandlerError, RemoteSender, Request, SenderBuilder, ServerRouter};
+use sig_router::{CarrierHandle, ClientRouter, HandlerError, RemoteSender, Request, SenderBuilder, ServerRouter};
 use sig_tests::process::Process;
 use sig_tests::rig::client_over;
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ pub(crate) struct World {
     /// Which carrier.
     pub(crate) name: &'static str,
     pub(crate) server: ServerRouter,
+    pub(crate) carrier: CarrierHandle,
     place: Place,
 }
 
@@ -54,8 +55,13 @@ impl World {
 
     fn over(name: &'static str, carrier: Arc<dyn sig_core::Carrier>, place: Place) -> Self {
         let server = ServerRouter::new().unwrap();
-        server.attach(carrier);
-        Self { name, server, place }
+        let carrier = server.attach(carrier);
+        Self {
+            name,
+            server,
+            carrier,
+            place,
+        }
     }
 
     /// A client of the server.
@@ -118,7 +124,9 @@ impl Drop for Tell {
 pub(crate) fn hanging<T>(builder: SenderBuilder<T>) -> (SenderBuilder<T>, mpsc::Receiver<Told>) {
     let (tell, tells) = mpsc::channel(1024);
     let hangs = move |request: Request| {
-        let left = request.deadline().saturating_duration_since(std::time::Instant::now());
+        let left = request
+            .deadline()
+            .saturating_duration_since(tokio::time::Instant::now().into_std());
         tell.try_send(Told::Called(left)).unwrap();
         let tell = Tell(tell.clone());
         async move {
