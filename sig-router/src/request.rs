@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use sig_core::{CancellationToken, CodecError, RawJson, SenderName};
 
-pub(crate) use handlers::{Forward, Handler, Requests, SyncHandler, panic_text};
+pub(crate) use handlers::{Answer, Forward, Handler, Requests, SyncHandler, panic_text};
 
 use crate::error::RequestError;
 

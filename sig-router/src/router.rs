@@ -1,7 +1,7 @@
 //! The router inside one process.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +135,24 @@ impl Router {
 
     /// Asks a sender; await the result. The deadline is ten seconds unless set otherwise.
     ///
+    /// The handler of a sender of this program runs on the task that awaits. One that is a plain function and blocks
+    /// blocks the asker, beyond its deadline too.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it gives a [`RequestError`]: [`NoSuchSender`](RequestError::NoSuchSender),
+    /// [`NotSupported`](RequestError::NotSupported) or [`NoSuchMethod`](RequestError::NoSuchMethod) when nobody answers
+    /// that; [`SenderGone`](RequestError::SenderGone) as soon as the sender leaves; [`TimedOut`](RequestError::TimedOut)
+    /// at the deadline; [`HandlerFailed`](RequestError::HandlerFailed) when the handler says so or panics;
+    /// [`Codec`](RequestError::Codec) when the parameters or the response cannot be packed or are too large;
+    /// [`Refused`](RequestError::Refused) without a tokio runtime, and where handlers ask each other 128 deep. From a
+    /// sender of a client also [`Busy`](RequestError::Busy), where more requests are under way than it takes, and
+    /// whatever its own router reports.
+    ///
+    /// # Cancel safety
+    ///
+    /// Giving up the wait gives up the request: the handler's future is dropped, over every hop.
+    ///
     /// ```
     /// use sig_router::Router;
     ///
@@ -158,21 +176,17 @@ impl Router {
         let hub = Arc::clone(&self.hub);
         let (sender, method) = (sender.into(), method.into());
         PendingRequest::new(RawJson::new(params), move |params, timeout| {
-            async move {
-                // No sender has a name that breaks the rules.
-                let Ok(name) = SenderName::new(&sender) else {
-                    return Err(RequestError::NoSuchSender { sender });
-                };
-                hub.request(Question {
-                    sender: name,
-                    method,
-                    params,
-                    timeout,
-                    asker: CancellationToken::new(),
-                })
-                .await
-            }
-            .boxed()
+            // No sender has a name that breaks the rules.
+            let Ok(name) = SenderName::new(&sender) else {
+                return ready(Err(RequestError::NoSuchSender { sender })).boxed();
+            };
+            hub.request(Question {
+                sender: name,
+                method,
+                params,
+                timeout,
+                asker: CancellationToken::new(),
+            })
         })
     }
 
@@ -206,7 +220,9 @@ type Ask<'a> = Box<dyn FnOnce(RawJson, Duration) -> BoxFuture<'a, Result<RawJson
 
 /// A request that is sent when it is awaited.
 ///
-/// Yields the response, or a [`RequestError`] at the deadline at the latest. Dropping it gives the request up.
+/// Yields the response, or a [`RequestError`] at the deadline at the latest. Dropping it gives the request up, and drops
+/// the handler's future, wherever that is. A request that was given up may have had its effect all the same: only a
+/// response tells.
 #[must_use = "a request is sent when it is awaited"]
 pub struct PendingRequest<'a> {
     params: Result<RawJson, CodecError>,

@@ -97,7 +97,8 @@ impl<T> SenderBuilder<T> {
         })
     }
 
-    /// Answers a method with a function. It runs where the request arrives and should be quick.
+    /// Answers a method with a function. It runs where the request arrives and should be quick; one that takes longer
+    /// looks at [`Request::is_cancelled`] now and then, since a function cannot be dropped.
     pub fn request<R, F>(self, method: impl Into<String>, handler: F) -> Self
     where
         R: Serialize,
@@ -109,7 +110,9 @@ impl<T> SenderBuilder<T> {
         })
     }
 
-    /// Answers a method with an asynchronous function. Its future is dropped when nobody waits for it any more.
+    /// Answers a method with an asynchronous function. Its future is dropped when nobody waits for it any more: the asker
+    /// gave up or is gone, the deadline has passed, or this sender leaves. What it started elsewhere can wait for
+    /// [`Request::cancelled`].
     pub fn request_async<R, F, Fut>(self, method: impl Into<String>, handler: F) -> Self
     where
         R: Serialize + 'static,

@@ -8,7 +8,7 @@ use sig_core::{Call, CarrierError, CodecError, Outcome, RawJson, Topic};
 use tokio::sync::oneshot;
 
 use super::link::{Asker, Link};
-use crate::request::deadline_in;
+use crate::request::{deadline_in, now};
 use crate::session::methods;
 use crate::session::params::{AddListener, Cancel};
 
@@ -122,6 +122,8 @@ impl PendingCall {
         let outcome = tokio::time::timeout_at(self.deadline.into(), &mut self.answer).await;
         match outcome {
             Err(_) => Err(CallError::TimedOut),
+            // The link's own look at the deadlines came first.
+            Ok(Err(_)) if self.deadline <= now() => Err(CallError::TimedOut),
             Ok(Err(_)) => Err(CallError::NotConnected),
             Ok(Ok(Outcome::Done(response))) => Ok(response),
             Ok(Ok(Outcome::Failed(failure))) => Err(CallError::Failed(failure)),

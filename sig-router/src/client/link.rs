@@ -391,7 +391,7 @@ impl Link {
             .to_failure();
             return self.peer.reply(id, Outcome::Failed(failure));
         };
-        self.peer.run_request_to(requests, id, params);
+        self.peer.run_request_to(&requests, id, params);
     }
 }
 

@@ -109,8 +109,19 @@ impl Shared {
 impl ClientRouter {
     /// Asks a remote sender; await the result. The deadline is ten seconds unless set otherwise, and travels along.
     ///
-    /// While there is no link it waits for one, up to five seconds within the deadline. Dropping the future cancels the
-    /// handler at the other end.
+    /// While there is no link it waits for one, up to five seconds within the deadline; the handler is told what is left.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it gives a [`RequestError`]. Those of the handler's side come as they are, with text and code, over
+    /// every hop; see [`Router::request`](crate::Router::request). [`NotConnected`](RequestError::NotConnected) when
+    /// there is no link in time, or it is lost while the answer is waited for; [`Busy`](RequestError::Busy) at once when
+    /// 256 requests of this client run already, or of all clients at the one that is asked;
+    /// [`Refused`](RequestError::Refused) when a name breaks the rules.
+    ///
+    /// # Cancel safety
+    ///
+    /// Giving up the wait gives up the request: the handler at the other end is cancelled. So does the loss of the link.
     pub fn remote_request<P: Serialize + ?Sized>(
         &self,
         sender: impl Into<String>,

@@ -1,9 +1,11 @@
 //! Senders come and go.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
 use std::sync::Arc;
 
-use sig_core::{EventName, NameError, Payload, RawJson, Reason, SenderName};
+use futures::FutureExt as _;
+use sig_core::{EventName, NameError, Payload, Reason, SenderName};
 
 use super::Hub;
 use super::record::{Connection, EventRecord, Owner, SenderRecord};
@@ -12,7 +14,7 @@ use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
 use crate::nesting::Nesting;
 use crate::outlet::{Item, Uplink};
-use crate::request::{Question, Requests};
+use crate::request::{Answer, Question, Requests};
 
 /// A sender to be added.
 #[derive(Debug)]
@@ -246,17 +248,16 @@ impl Hub {
     }
 
     /// Asks a sender.
-    pub(crate) async fn request(&self, question: Question) -> Result<RawJson, RequestError> {
+    pub(crate) fn request(&self, question: Question) -> Answer {
         let requests = self.sender(question.sender.as_str()).and_then(|record| {
             let lane = record.lane.lock();
             lane.as_ref().map(|connection| Arc::clone(&connection.requests))
         });
         let Some(requests) = requests else {
-            return Err(RequestError::NoSuchSender {
-                sender: question.sender.to_string(),
-            });
+            let sender = question.sender.to_string();
+            return ready(Err(RequestError::NoSuchSender { sender })).boxed();
         };
-        requests.ask(question).await
+        requests.ask(question)
     }
 
     /// What is known of every sender, by name.

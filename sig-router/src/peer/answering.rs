@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_core::{MessageId, Outcome, RawJson, Reply};
+use sig_core::{MessageId, Outcome, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{MAX_RUNNING, Peer};
 use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::pressure::Gate;
-use crate::request::{Question, Requests};
+use crate::request::{Answer, Question, Requests};
 use crate::router::within;
 use crate::session::params::RequestParams;
 
@@ -62,25 +62,15 @@ impl Peer {
 
     /// Runs a request of the peer, to whichever sender the hub knows, in the background and answers it.
     pub(crate) fn run_request(self: &Arc<Self>, hub: &Arc<Hub>, id: Option<MessageId>, params: RequestParams) {
-        let hub = Arc::clone(hub);
-        self.run(id, params, move |question| async move { hub.request(question).await });
+        self.run(id, params, |question| hub.request(question));
     }
 
     /// Runs a request of the peer to one sender in the background and answers it.
-    pub(crate) fn run_request_to(
-        self: &Arc<Self>,
-        requests: Arc<Requests>,
-        id: Option<MessageId>,
-        params: RequestParams,
-    ) {
-        self.run(id, params, move |question| async move { requests.ask(question).await });
+    pub(crate) fn run_request_to(self: &Arc<Self>, requests: &Requests, id: Option<MessageId>, params: RequestParams) {
+        self.run(id, params, |question| requests.ask(question));
     }
 
-    fn run<A, F>(self: &Arc<Self>, id: Option<MessageId>, params: RequestParams, ask: A)
-    where
-        A: FnOnce(Question) -> F,
-        F: Future<Output = Result<RawJson, RequestError>> + Send + 'static,
-    {
+    fn run(self: &Arc<Self>, id: Option<MessageId>, params: RequestParams, ask: impl FnOnce(Question) -> Answer) {
         let Some(permit) = self.permit() else {
             return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -21,8 +21,11 @@ pub(crate) trait Forward: Send + Sync {
     async fn forward(&self, request: Request) -> Result<RawJson, RequestError>;
 }
 
+/// The answer to a question, once it is there.
+pub(crate) type Answer = BoxFuture<'static, Result<RawJson, RequestError>>;
+
 pub(crate) type SyncHandler = dyn Fn(Request) -> Result<RawJson, RequestError> + Send + Sync;
-type AsyncHandler = dyn Fn(Request) -> BoxFuture<'static, Result<RawJson, RequestError>> + Send + Sync;
+type AsyncHandler = dyn Fn(Request) -> Answer + Send + Sync;
 
 /// Answers requests.
 #[derive(Clone)]
@@ -64,9 +67,7 @@ impl Handler {
                 Self::Remote(handler) => handler.forward(request).await,
             }
         };
-        // Boxed, since whoever asks from inside a handler has all of this on the stack once more.
-        let answer = answer.boxed();
-        let answer = AssertUnwindSafe(nested(answer)).catch_unwind().await;
+        let answer = AssertUnwindSafe(nested(answer.boxed())).catch_unwind().await;
         let answer = answer.map(|answer| answer.unwrap_or_else(|limit| Err(too_deep(limit))));
         answer.unwrap_or_else(|panic| {
             let text = panic_text(&*panic);
@@ -157,19 +158,26 @@ impl Requests {
     }
 
     /// Answers a question, with a deadline that begins now: the method's own handler first, then the default one (P34).
-    pub(crate) async fn ask(&self, question: Question) -> Result<RawJson, RequestError> {
+    ///
+    /// The handler is called when the answer is polled. Boxed, since handlers ask handlers, all on one stack.
+    pub(crate) fn ask(&self, question: Question) -> Answer {
         let sender = question.sender.to_string();
         if self.is_empty() {
-            return Err(RequestError::NotSupported { sender });
+            return ready(Err(RequestError::NotSupported { sender })).boxed();
         }
         let Some(handler) = self.methods.get(&question.method).or(self.default.as_ref()) else {
             let method = question.method;
-            return Err(RequestError::NoSuchMethod { sender, method });
+            return ready(Err(RequestError::NoSuchMethod { sender, method })).boxed();
         };
         // However this ends: what still works on the answer learns that nobody waits for it.
-        let _over = question.asker.clone().drop_guard();
-        let answer = handler.clone().run(Request::new(question, self.left.clone())).boxed();
-        let answer = self.left.run_until_cancelled(answer).await;
-        answer.unwrap_or(Err(RequestError::SenderGone { sender }))
+        let over = question.asker.clone().drop_guard();
+        let left = self.left.clone();
+        let answer = handler.clone().run(Request::new(question, left.clone())).boxed();
+        let answer = async move {
+            let _over = over;
+            let answer = left.run_until_cancelled(answer).await;
+            answer.unwrap_or(Err(RequestError::SenderGone { sender }))
+        };
+        answer.boxed()
     }
 }

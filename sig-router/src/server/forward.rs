@@ -73,7 +73,15 @@ impl Forward for ClientForward {
             sig_core::CarrierError::Codec(error) => RequestError::from(error),
             _ => gone(),
         })?;
-        let outcome = answer.await.map_err(|_| gone())?;
+        let outcome = answer.await.map_err(|_| {
+            // It may have been due before the client went.
+            if request.deadline() <= now() {
+                let after = request.timeout();
+                RequestError::TimedOut { after }
+            } else {
+                gone()
+            }
+        })?;
         drop(cancel);
         match outcome {
             Outcome::Done(response) => Ok(response),

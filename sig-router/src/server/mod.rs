@@ -237,6 +237,14 @@ impl ServerRouter {
     }
 
     /// Asks a sender, wherever it is; see [`Router::request`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::request`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Router::request`]: giving up the wait cancels the handler.
     pub fn request<P: Serialize + ?Sized>(
         &self,
         sender: impl Into<String>,

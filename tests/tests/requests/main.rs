@@ -6,6 +6,12 @@
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
+mod both_ways;
+mod bounds;
+mod cancelling;
+mod deadlines;
+mod depth;
+mod errors;
 mod faults;
 mod gone;
 mod world;
