@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+use futures::future::Either;
 use parking_lot::Mutex;
+use sig_core::CancellationToken;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -239,11 +242,27 @@ pub(crate) trait Stallable: fmt::Debug + Send + Sync {
 #[derive(Debug, Default)]
 pub(crate) struct Stalls {
     full: Mutex<Vec<Weak<dyn Stallable>>>,
+    added: Notify,
 }
 
 impl Stalls {
     pub(crate) fn add(&self, queue: Weak<dyn Stallable>) {
         self.full.lock().push(queue);
+        self.added.notify_one();
+    }
+
+    /// Makes queues give up when their time has come, for as long as the router runs.
+    pub(crate) async fn keep_relieving(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let added = self.added.notified();
+            let waiting = match self.relieve(Instant::now()) {
+                Some(due) => Either::Left(tokio::time::timeout_at(due.into(), added).map(drop)),
+                None => Either::Right(added),
+            };
+            if stop.run_until_cancelled(waiting).await.is_none() {
+                return;
+            }
+        }
     }
 
     /// Makes the queues that were full for too long give up. Tells when to call again, if any is still full.

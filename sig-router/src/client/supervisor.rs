@@ -163,8 +163,6 @@ async fn tick(shared: Weak<Shared>) {
     while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
-        shared.local.stalls().relieve(now);
-        shared.remote.stalls().relieve(now);
         pause = shared.newest().map_or(TICK, |link| link.tick(now));
         if now.duration_since(asked) >= RETRY {
             asked = now;

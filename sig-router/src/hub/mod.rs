@@ -60,10 +60,15 @@ struct Registry {
 
 impl Hub {
     pub(crate) fn new(tasks: Option<Tasks>) -> Arc<Self> {
+        let stalls = Arc::<Stalls>::default();
+        if let Some(tasks) = &tasks {
+            let stop = tasks.stop_token().clone();
+            tasks.spawn("stalls", Arc::clone(&stalls).keep_relieving(stop));
+        }
         Arc::new(Self {
             registry: Mutex::default(),
             everything: Arc::default(),
-            stalls: Arc::default(),
+            stalls,
             turns: Arc::new(Semaphore::new(callback::MAX_RUNNING)),
             next_key: AtomicU64::new(1),
             closing: AtomicBool::new(false),

@@ -15,7 +15,6 @@ pub(super) async fn run(shared: Weak<Shared>, stop: CancellationToken) {
     while stop.run_until_cancelled(sleep(pause)).await.is_some() {
         let Some(shared) = shared.upgrade() else { return };
         let now = Instant::now();
-        shared.hub.stalls().relieve(now);
         // No guard of the table is held while a client is looked after: it may remove itself.
         let clients: Vec<_> = shared.clients.iter().map(|client| Arc::clone(&client)).collect();
         pause = clients.iter().map(|client| client.tick(now)).fold(TICK, Duration::min);

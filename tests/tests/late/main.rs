@@ -1,0 +1,16 @@
+//! What a listener that comes late is given first: last values, and who is there.
+
+mod last_value;
+mod numbers;
+mod presence;
+
+use sig_router::{Event, RemoteEventStream};
+use sig_tests::rig::soon;
+
+/// The next event of a stream.
+async fn next(stream: &mut RemoteEventStream) -> Event<'static> {
+    soon("an event", stream.recv())
+        .await
+        .expect("the router lives")
+        .expect("nothing is lost")
+}
