@@ -125,7 +125,7 @@ async fn promise_7_events_from_links_are_heard_on_a_task_of_the_listeners_own() 
     heard.lock().unwrap().clear();
     linked.publish(30);
     drop(guards);
-    while linked.tasks.count() > 0 {
+    while linked.tasks.count() > tasks {
         yield_now().await;
     }
     assert_eq!(*heard.lock().unwrap(), []);
