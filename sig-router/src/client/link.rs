@@ -412,7 +412,13 @@ impl Receiver for Link {
     }
 
     fn retire(&self, why: Disconnect) {
-        let why = self.peer.retire(why);
+        let is_silent = why == Disconnect::closed() && !self.is_pysig();
+        // One of ours says goodbye before it closes its link; one that was killed does not.
+        let why = self.peer.retire(if is_silent {
+            Disconnect::link_lost("the router left without a goodbye")
+        } else {
+            why
+        });
         if self.shared.lose_link(self) {
             self.shared.set_state(LinkState::Connecting);
             self.shared.remote.mirror_lost(why.reason);

@@ -77,19 +77,20 @@ impl CatchUp {
                 continue;
             }
             let is_presence = event.name().is_presence();
-            if let Sink::Outlet(outlet, _) = &self.sink {
-                if self.first.positions && !is_presence {
-                    outlet.announce(&event, event.number());
-                }
-            }
             let wanted = if is_presence {
                 self.first.snapshot
             } else {
                 self.first.last_values
             };
-            let Some(kept) = event.last().filter(|_| wanted) else {
-                continue;
-            };
+            let kept = event.last().filter(|_| wanted);
+            if let Sink::Outlet(outlet, _) = &self.sink {
+                if self.first.positions && !is_presence {
+                    // The last value comes behind it, and is the next one for who missed it.
+                    let next = kept.as_ref().map(|kept| kept.number);
+                    outlet.announce(&event, next.map_or(event.number(), |next| next - 1));
+                }
+            }
+            let Some(kept) = kept else { continue };
             let item = kept.item().marked_presence(is_presence);
             match &self.sink {
                 Sink::Outlet(outlet, terms) => outlet.offer(&event, &item, &sender.gate, terms),
