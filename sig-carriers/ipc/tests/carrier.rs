@@ -1,4 +1,4 @@
-//! The local-socket carrier.
+//! What is particular about local sockets. That the carrier keeps the contract is in contract.rs.
 
 #![cfg(unix)]
 #![allow(
@@ -6,16 +6,13 @@
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
-#[path = "../../shared/suite.rs"]
-mod suite;
-
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use sig_carrier_ipc::{Dialer, IpcFactory, Listener, dial, listen};
-use sig_core::{Carrier as _, CarrierError, Encoding, Schemes, StreamCarrier};
-use suite::Pair;
-use suite::probe::Side;
+use sig_carrier_ipc::{IpcFactory, dial, listen};
+use sig_conformance::Probe;
+use sig_core::{Carrier, CarrierError, ClientId, Encoding, PeerInfo, Schemes};
 use tempfile::TempDir;
 
 /// A scratch directory, and the path of a socket in it.
@@ -25,49 +22,53 @@ fn scratch() -> (TempDir, String) {
     (directory, path)
 }
 
-async fn pair() -> Pair<StreamCarrier<Listener>, StreamCarrier<Dialer>> {
-    let (directory, path) = scratch();
-    Pair::connect(listen(&path).unwrap(), dial(&path).unwrap())
-        .await
-        .keeping(directory)
+/// A listening carrier with one client, seen from both ends.
+struct Pair {
+    server: Probe,
+    client: Probe,
+    at_server: (ClientId, PeerInfo),
+    at_client: (ClientId, PeerInfo),
 }
 
-#[tokio::test]
-async fn messages_arrive_in_order_and_once() {
-    suite::order(pair().await).await;
-}
+impl Pair {
+    async fn connect(listener: impl Carrier, dialer: impl Carrier) -> Self {
+        let (mut server, mut client) = (Probe::start(Arc::new(listener)), Probe::start(Arc::new(dialer)));
+        let at_client = client.connected().await.unwrap();
+        let at_server = server.connected().await.unwrap();
+        Self {
+            server,
+            client,
+            at_server,
+            at_client,
+        }
+    }
 
-#[tokio::test]
-async fn a_kick_ends_the_link() {
-    suite::kick(pair().await).await;
-}
-
-#[tokio::test]
-async fn a_dialer_that_stops_says_goodbye() {
-    suite::dialer_stops(pair().await).await;
-}
-
-#[tokio::test]
-async fn a_lost_peer_is_noticed() {
-    suite::peer_loss(pair).await;
-}
-
-#[tokio::test]
-async fn a_restarted_server_has_its_socket_at_once() {
-    suite::restart(pair().await).await;
+    /// Messages pass both ways.
+    async fn works(&self) {
+        self.client
+            .send(self.at_client.0, &self.at_client.1, 0..3)
+            .await
+            .unwrap();
+        self.server.receive(0..3).await.unwrap();
+        self.server
+            .send(self.at_server.0, &self.at_server.1, 0..3)
+            .await
+            .unwrap();
+        self.client.receive(0..3).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn the_system_says_who_the_peers_are() {
-    let pair = pair().await;
+    let (_directory, path) = scratch();
+    let pair = Pair::connect(listen(&path).unwrap(), dial(&path).unwrap()).await;
     let (us, directory) = (std::process::id(), std::env::temp_dir());
-    let path = pair.server.carrier.medium().path();
     for peer in [&pair.at_server.1, &pair.at_client.1] {
         let credentials = peer.local_credentials.unwrap();
         if cfg!(target_os = "linux") {
             assert_eq!(credentials.pid, Some(us));
         }
-        assert_eq!(credentials.uid, std::fs::metadata(path).unwrap().uid());
+        assert_eq!(credentials.uid, std::fs::metadata(&path).unwrap().uid());
         assert_eq!(peer.encoding, Encoding::Sig1);
         assert!(
             peer.address.starts_with(&format!("ipc://{}", directory.display())),
@@ -75,7 +76,7 @@ async fn the_system_says_who_the_peers_are() {
             peer.address
         );
     }
-    assert_eq!(pair.server.carrier.profile().heartbeat, None);
+    assert_eq!(pair.server.carrier().profile().heartbeat, None);
 }
 
 #[tokio::test]
@@ -95,8 +96,8 @@ async fn a_socket_is_bound_early_and_gone_when_the_carrier_ends() {
 #[tokio::test]
 async fn nobody_there_is_a_clear_error() {
     let (_directory, path) = scratch();
-    let mut side = Side::start(dial(&path).unwrap());
-    let error = side.ended().await.unwrap_err().to_string();
+    let mut side = Probe::start(Arc::new(dial(&path).unwrap()));
+    let error = side.ended().await.unwrap().unwrap_err().to_string();
     assert!(
         error.contains(&path) && error.contains("is the router running?"),
         "{error}"
@@ -104,7 +105,7 @@ async fn nobody_there_is_a_clear_error() {
 
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     side.run();
-    let error = side.ended().await.unwrap_err().to_string();
+    let error = side.ended().await.unwrap().unwrap_err().to_string();
     assert!(error.contains("nothing listens there"), "{error}");
 }
 

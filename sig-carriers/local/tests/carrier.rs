@@ -1,88 +1,61 @@
-//! The in-process carrier.
+//! What is particular about carriers in one process. That they keep the contract is in contract.rs.
 
 #![allow(
     clippy::unwrap_used,
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
-#[path = "../../shared/suite.rs"]
-mod suite;
-
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use sig_carrier_local::{Dialer, Local, pair};
-use sig_core::{Batch, Carrier as _, CarrierError, Encoding, EventMessage, Message, Payload, Reason};
-use suite::Pair;
-use suite::probe::{Seen, Side};
+use sig_carrier_local::pair;
+use sig_conformance::{Probe, Seen};
+use sig_core::{Batch, Carrier, CarrierError, ClientId, Encoding, EventMessage, Message, Payload, PeerInfo, Reason};
 
-async fn connect() -> Pair<Local, Dialer> {
+/// A listening carrier with one client, seen from the dialler.
+struct Pair {
+    server: Probe,
+    client: Probe,
+    at_client: (ClientId, PeerInfo),
+}
+
+impl Pair {
+    async fn connect(listener: impl Carrier, dialer: impl Carrier) -> Self {
+        let (mut server, mut client) = (Probe::start(Arc::new(listener)), Probe::start(Arc::new(dialer)));
+        let at_client = client.connected().await.unwrap();
+        server.connected().await.unwrap();
+        Self {
+            server,
+            client,
+            at_client,
+        }
+    }
+}
+
+async fn connect() -> Pair {
     let (hub, dialer) = pair();
     Pair::connect(hub, dialer).await
 }
 
 #[tokio::test]
-async fn messages_arrive_in_order_and_once() {
-    suite::order(connect().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_arrive_in_order_and_once_on_several_threads() {
-    suite::order(connect().await).await;
-}
-
-#[tokio::test]
-async fn a_kick_ends_the_link() {
-    suite::kick(connect().await).await;
-}
-
-#[tokio::test]
-async fn a_dialer_that_stops_says_goodbye() {
-    suite::dialer_stops(connect().await).await;
-}
-
-#[tokio::test]
-async fn a_lost_peer_is_noticed() {
-    suite::peer_loss(connect).await;
-
+async fn a_dialer_that_is_dropped_is_a_lost_link() {
     let mut pair = connect().await;
     pair.client.kill().await;
-    assert_eq!(pair.server.disconnected().await.1.reason, Reason::LinkLost);
-}
-
-#[tokio::test]
-async fn a_hub_can_be_restarted() {
-    suite::restart(connect().await).await;
+    let (_, why) = pair.server.disconnected("after the dialer was dropped").await.unwrap();
+    assert_eq!(why.reason, Reason::LinkLost);
 }
 
 #[tokio::test]
 async fn either_side_may_run_first() {
     let (hub, dialer) = pair();
-    let mut client = Side::start(dialer);
-    let error = client.ended().await.unwrap_err();
+    let mut client = Probe::start(Arc::new(dialer));
+    let error = client.ended().await.unwrap().unwrap_err();
     assert!(matches!(error, CarrierError::Connect { .. }), "{error}");
-    let server = Side::start(hub);
-    client.reconnected().await;
-    server.connected().await;
-}
-
-#[tokio::test]
-async fn one_hub_takes_many_dialers() {
-    let hub = Local::new();
-    let dialers: Vec<Dialer> = (0..20).map(|_| hub.dialer()).collect();
-    let server = Side::start(hub);
-    tokio::task::yield_now().await;
-    for (number, dialer) in (0..).zip(dialers) {
-        let client = Side::start(dialer);
-        let (id, info) = client.connected().await;
-        let (at_server, back) = server.connected().await;
-        client.send(id, &info, [number]).await.unwrap();
-        assert_eq!(server.number().await, number);
-        server.send(at_server, &back, [number]).await.unwrap();
-        assert_eq!(client.number().await, number);
-        drop(client);
-        assert_eq!(server.disconnected().await.0, at_server);
-    }
+    let mut server = Probe::start(Arc::new(hub));
+    client.run();
+    client.connected().await.unwrap();
+    server.connected().await.unwrap();
 }
 
 #[tokio::test]
@@ -98,9 +71,9 @@ async fn messages_pass_unpacked() {
         payload: payload.clone(),
     };
     let mut batch = Batch::of_values([Message::Event(event.clone())]);
-    pair.client.carrier.handle_tx(*id, &mut batch).await.unwrap();
+    pair.client.carrier().handle_tx(*id, &mut batch).await.unwrap();
     assert!(batch.is_empty() && batch.encoding() == Encoding::Values);
-    match pair.server.next().await {
+    match pair.server.next("the event").await.unwrap() {
         Seen::Value(_, Message::Event(got)) => {
             assert_eq!(got, event);
             assert_eq!(
@@ -127,6 +100,15 @@ async fn a_writer_waits_for_a_peer_that_does_not_read_until_it_is_kicked() {
     );
     assert_eq!(sent.count(), 64);
 
-    let (stuck, ()) = tokio::join!(pair.client.send(*id, info, [65]), async { pair.client.kick(*id) });
-    assert!(matches!(stuck, Err(CarrierError::UnknownClient(_))), "{stuck:?}");
+    let event = EventMessage {
+        alias: 1,
+        number: 65,
+        ext: Default::default(),
+        payload: Payload::null(),
+    };
+    let (stuck, kicked) = tokio::join!(pair.client.try_send(*id, info, [event]), async {
+        pair.client.kick(*id)
+    });
+    kicked.unwrap();
+    assert!(matches!(stuck.unwrap(), Err(CarrierError::UnknownClient(_))));
 }

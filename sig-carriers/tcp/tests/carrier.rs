@@ -1,80 +1,116 @@
-//! The TCP carrier over loopback.
+//! What is particular about TCP, over loopback. That the carrier keeps the contract is in contract.rs.
 
 #![allow(
     clippy::unwrap_used,
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
-#[path = "../../shared/suite.rs"]
-mod suite;
-
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sig_carrier_tcp::{Dialer, Listener, TcpFactory, dial, listen};
-use sig_core::{Carrier as _, CarrierError, CarrierFactory as _, Dialect, Encoding, Reason, StreamCarrier};
-use suite::Pair;
-use suite::probe::{Side, within};
+use sig_carrier_tcp::{TcpFactory, dial, listen};
+use sig_conformance::{Probe, Seen};
+use sig_core::bytes::{Bytes, BytesMut};
+use sig_core::{
+    Batch, Call, Carrier, CarrierError, CarrierFactory as _, ClientId, Dialect, Encoding, PeerInfo, RawJson, Reason,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
-type TcpPair = Pair<StreamCarrier<Listener>, StreamCarrier<Dialer>>;
+/// A listening carrier with one client, seen from both ends.
+struct Pair {
+    server: Probe,
+    client: Probe,
+    at_server: (ClientId, PeerInfo),
+    at_client: (ClientId, PeerInfo),
+}
 
-async fn pair() -> TcpPair {
+impl Pair {
+    async fn connect(listener: impl Carrier, dialer: impl Carrier) -> Self {
+        let (mut server, mut client) = (Probe::start(Arc::new(listener)), Probe::start(Arc::new(dialer)));
+        let at_client = client.connected().await.unwrap();
+        let at_server = server.connected().await.unwrap();
+        Self {
+            server,
+            client,
+            at_server,
+            at_client,
+        }
+    }
+
+    /// Messages pass both ways.
+    async fn works(&self) {
+        self.client
+            .send(self.at_client.0, &self.at_client.1, 0..3)
+            .await
+            .unwrap();
+        self.server.receive(0..3).await.unwrap();
+        self.server
+            .send(self.at_server.0, &self.at_server.1, 0..3)
+            .await
+            .unwrap();
+        self.client.receive(0..3).await.unwrap();
+    }
+}
+
+async fn pair() -> (Pair, SocketAddr) {
     pair_on("127.0.0.1:0").await
 }
 
-async fn pair_on(address: &str) -> TcpPair {
+async fn pair_on(address: &str) -> (Pair, SocketAddr) {
     let listener = listen(address).unwrap();
-    let dialer = dial(&listener.medium().local_addr().to_string()).unwrap();
-    Pair::connect(listener, dialer).await
+    let address = listener.medium().local_addr();
+    let dialer = dial(&address.to_string()).unwrap();
+    (Pair::connect(listener, dialer).await, address)
 }
 
-#[tokio::test]
-async fn messages_arrive_in_order_and_once() {
-    suite::order(pair().await).await;
+/// A listener that runs, and where.
+fn server() -> (Probe, SocketAddr) {
+    let listener = listen("127.0.0.1:0").unwrap();
+    let address = listener.medium().local_addr();
+    (Probe::start(Arc::new(listener)), address)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_arrive_in_order_and_once_on_several_threads() {
-    suite::order(pair().await).await;
+/// The next report, which must be a frame.
+async fn frame(probe: &Probe) -> Bytes {
+    match probe.next("a frame").await.unwrap() {
+        Seen::Frame(_, frame) => frame,
+        other => panic!("expected a frame, got {other:?}"),
+    }
 }
 
-#[tokio::test]
-async fn a_kick_ends_the_link() {
-    suite::kick(pair().await).await;
+/// Sends a call to a peer that reads JSON.
+async fn call(probe: &Probe, id: ClientId, peer: &PeerInfo, number: u64) {
+    let mut packed = BytesMut::new();
+    let message = Call::new(number, "m", RawJson::null()).into();
+    probe.carrier().pack(peer, &message, &mut packed).unwrap();
+    let mut batch = Batch::of_frames(Encoding::Packed);
+    batch.push_frame(packed.freeze());
+    probe.carrier().handle_tx(id, &mut batch).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_dialer_that_stops_says_goodbye() {
-    suite::dialer_stops(pair().await).await;
-}
-
-#[tokio::test]
-async fn a_lost_peer_is_noticed() {
-    suite::peer_loss(pair).await;
-}
-
-#[tokio::test]
-async fn a_restarted_server_has_its_port_at_once() {
-    suite::restart(pair().await).await;
+/// What the future gives, within the patience of a test.
+async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    let waited = timeout(Duration::from_secs(20), future).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 #[tokio::test]
 async fn a_dropped_server_gives_its_port_back_at_once() {
-    let mut first = pair().await;
-    let address = first.server.carrier.medium().local_addr();
+    let (mut first, address) = pair().await;
     first.works().await;
     first.server.kill().await;
-    first.client.ended().await.ok();
+    let _good_order_or_not = first.client.ended().await.unwrap();
     drop(first);
-    pair_on(&address.to_string()).await.works().await;
+    pair_on(&address.to_string()).await.0.works().await;
 }
 
 #[tokio::test]
 async fn peers_have_addresses_of_both_families() {
-    let pair = pair().await;
+    let (pair, server) = pair().await;
     let (at_server, at_client) = (&pair.at_server.1, &pair.at_client.1);
-    let server = pair.server.carrier.medium().local_addr();
     assert_eq!(at_client.address, format!("tcp://{server}"));
     assert!(
         at_server.address.starts_with("tcp://127.0.0.1:"),
@@ -82,10 +118,10 @@ async fn peers_have_addresses_of_both_families() {
         at_server.address
     );
     assert_eq!(at_server.encoding, Encoding::Sig1);
-    assert_eq!(pair.server.carrier.profile().heartbeat, Some(Duration::from_secs(15)));
+    assert_eq!(pair.server.carrier().profile().heartbeat, Some(Duration::from_secs(15)));
 
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
-        let pair = pair_on("[::1]:0").await;
+        let (pair, _) = pair_on("[::1]:0").await;
         assert!(pair.at_server.1.address.starts_with("tcp://[::1]:"));
         pair.works().await;
     }
@@ -118,47 +154,46 @@ async fn nobody_there_is_a_clear_error() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let mut side = Side::start(dial(&free.to_string()).unwrap());
-    let error = side.ended().await.unwrap_err().to_string();
+    let mut side = Probe::start(Arc::new(dial(&free.to_string()).unwrap()));
+    let error = side.ended().await.unwrap().unwrap_err().to_string();
     assert!(
         error.contains(&free.to_string()) && error.contains("is the router running?"),
         "{error}"
     );
 
-    let mut side = Side::start(dial("no-such-host.invalid:1").unwrap());
-    assert!(matches!(side.ended().await, Err(CarrierError::Connect { .. })));
+    let mut side = Probe::start(Arc::new(dial("no-such-host.invalid:1").unwrap()));
+    assert!(matches!(side.ended().await.unwrap(), Err(CarrierError::Connect { .. })));
 }
 
 #[tokio::test]
 async fn pysig_and_native_peers_share_the_port() {
-    let pair = pair().await;
-    let address = pair.server.carrier.medium().local_addr();
+    let (mut pair, address) = pair().await;
     let mut idle = TcpStream::connect(address).await.unwrap();
     let mut pysig = TcpStream::connect(address).await.unwrap();
     pysig.write_all(br#"{"id":1,"method":"get_version"}"#).await.unwrap();
-    let (id, info) = pair.server.connected().await;
+    let (id, info) = pair.server.connected().await.unwrap();
     assert!(info.pacing.is_some());
-    assert_eq!(pair.server.frame().await, r#"{"id":1,"method":"get_version"}"#);
-    pair.server.send(id, &info, [9]).await.unwrap();
+    assert_eq!(frame(&pair.server).await, r#"{"id":1,"method":"get_version"}"#);
+    call(&pair.server, id, &info, 9).await;
     let mut reply = [0; 4096];
     let read = within("the reply", pysig.read(&mut reply)).await.unwrap();
     assert_eq!(&reply[..read], br#"{"id":9,"method":"m","params":null}"#);
     pair.works().await;
 
     idle.write_all(b"{}").await.unwrap();
-    pair.server.connected().await;
+    pair.server.connected().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_pysig_server_is_recognised_by_its_silence() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap().to_string();
-    let side = Side::start(dial(&address).unwrap());
+    let mut side = Probe::start(Arc::new(dial(&address).unwrap()));
     let (_swallowed, _) = server.accept().await.unwrap();
     let (mut json, _) = within("the second connection", server.accept()).await.unwrap();
-    let (id, info) = side.connected().await;
+    let (id, info) = side.connected().await.unwrap();
     assert!(info.pacing.is_some());
-    side.send(id, &info, [1]).await.unwrap();
+    call(&side, id, &info, 1).await;
     let mut first = [0; 1];
     json.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"{");
@@ -170,27 +205,28 @@ async fn a_pysig_server_is_recognised_by_its_silence() {
 
 #[tokio::test]
 async fn a_reset_connection_is_a_lost_link() {
-    let server = Side::start(listen("127.0.0.1:0").unwrap());
-    let address = server.carrier.medium().local_addr();
+    let (mut server, address) = server();
     let mut peer = TcpStream::connect(address).await.unwrap();
     peer.write_all(b"{}").await.unwrap();
-    server.connected().await;
-    server.frame().await;
+    server.connected().await.unwrap();
+    frame(&server).await;
     socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
-    assert_eq!(server.disconnected().await.1.reason, Reason::LinkLost);
+    assert_eq!(
+        server.disconnected("after a reset").await.unwrap().1.reason,
+        Reason::LinkLost
+    );
 }
 
 #[tokio::test]
 async fn a_last_message_before_a_kick_arrives_though_the_peer_still_sends() {
-    let server = Side::start(listen("127.0.0.1:0").unwrap());
-    let address = server.carrier.medium().local_addr();
+    let (mut server, address) = server();
     let mut peer = TcpStream::connect(address).await.unwrap();
     peer.write_all(b"{}").await.unwrap();
-    let (id, info) = server.connected().await;
-    server.frame().await;
-    server.send(id, &info, [1]).await.unwrap();
-    server.kick(id);
+    let (id, info) = server.connected().await.unwrap();
+    frame(&server).await;
+    call(&server, id, &info, 1).await;
+    server.kick(id).unwrap();
     peer.write_all(&[b' '; 100_000]).await.unwrap();
     let mut got = Vec::new();
     within("the end", peer.read_to_end(&mut got)).await.unwrap();
@@ -199,8 +235,7 @@ async fn a_last_message_before_a_kick_arrives_though_the_peer_still_sends() {
 
 #[tokio::test]
 async fn random_bytes_cost_their_own_connection() {
-    let pair = pair().await;
-    let address = pair.server.carrier.medium().local_addr();
+    let (pair, address) = pair().await;
     let mut state = 1u64;
     for _ in 0..200 {
         let garbage: Vec<u8> = (0..64)
