@@ -2,14 +2,55 @@
 
 mod base;
 
-use base::{Bug, Pipes};
-use sig_conformance::{carrier_suite, check};
+use std::sync::Arc;
+
+use base::{Bug, Net, Pipes};
+use sig_conformance::{Fixture, Outcome, Traits, carrier_suite, check};
+use sig_core::Carrier;
 
 /// The same carrier without a bug keeps every promise.
 mod without_a_bug {
     use super::*;
 
     carrier_suite!(Pipes(Bug::None));
+}
+
+/// A line between two points, on which a peer can vanish without a sign and which has no bytes to write.
+struct Line;
+
+impl Fixture for Line {
+    type Address = Arc<Net>;
+
+    fn listener(&self) -> (Arc<dyn Carrier>, Arc<Net>) {
+        Pipes(Bug::None).listener()
+    }
+
+    fn dialler(&self, net: &Arc<Net>) -> Arc<dyn Carrier> {
+        Pipes(Bug::None).dialler(net)
+    }
+
+    fn traits(&self) -> Traits {
+        let traits = Traits::default().with_peers(1).without_notice_of_loss();
+        traits.with_volume(1_000, 1 << 18)
+    }
+}
+
+mod between_two_points {
+    use super::*;
+
+    carrier_suite!(Line);
+}
+
+#[test]
+fn what_does_not_apply_says_so() {
+    for case in ["kick_spares_the_neighbour", "peer_lost", "message_in_pieces"] {
+        let outcome = check(case, || Line).expect("the carrier has no bug");
+        assert!(
+            matches!(outcome, Outcome::NotApplicable(why) if !why.is_empty()),
+            "{case}: {outcome:?}"
+        );
+    }
+    assert_eq!(check("order", || Line), Ok(Outcome::Kept));
 }
 
 /// This case finds the bug, and says all of this.

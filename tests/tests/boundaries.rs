@@ -41,11 +41,14 @@ fn room(package: &Package) -> Option<Room> {
         "sig-wire" => library(&[], &[]),
         "sig-core" => library(&["sig-wire"], &[]),
         "sig-router" => library(&["sig-core", "sig-wire"], &["sig-carrier-local", "sig-conformance"]),
-        "sig-conformance" => library(&["sig-core", "sig-wire"], &["sig-carrier-local"]),
+        // It judges carriers, so it knows none of them, and no router either.
+        "sig-conformance" => library(&["sig-core", "sig-wire"], &[]),
         "sig-cli" | "examples" | "tests" | "benches" => Some(Room::End),
         folder if folder.starts_with("sig-carriers/") => library(&["sig-core", "sig-wire"], &["sig-conformance"]),
         // A stranger's carrier, and this is the proof that it can be one.
-        folder if folder.starts_with("examples/") && package.name.contains("carrier") => library(&["sig-core"], &[]),
+        folder if folder.starts_with("examples/") && package.name.contains("carrier") => {
+            library(&["sig-core"], &["sig-conformance"])
+        }
         folder if folder.starts_with("examples/") => Some(Room::End),
         _ => None,
     }
@@ -146,6 +149,7 @@ fn every_arrow_points_where_the_design_says() {
         "sig-carrier-local",
         "sig-carrier-tcp",
         "sig-carrier-ipc",
+        "sig-conformance",
         "sig-cli",
     ] {
         assert!(names.contains(name), "{name} is gone from the workspace: {names:?}");
@@ -182,7 +186,12 @@ fn a_wrong_arrow_is_found() {
             "sig-router",
             &[("sig-core", false), ("sig-carrier-local", true)],
         ),
-        package("sig-carriers/local", "sig-carrier-local", &[("sig-core", false)]),
+        package("sig-conformance", "sig-conformance", &[("sig-core", false)]),
+        package(
+            "sig-carriers/local",
+            "sig-carrier-local",
+            &[("sig-core", false), ("sig-conformance", true)],
+        ),
         package("examples/stdio-carrier", "stdio-carrier", &[("sig-core", false)]),
         package(
             "examples",
@@ -201,7 +210,10 @@ fn a_wrong_arrow_is_found() {
         package("sig-wire", "sig-wire", &[("sig-core", true)]),
         package("sig-core", "sig-core", &[("sig-router", false)]),
         package("sig-router", "sig-router", &[("sig-carrier-tcp", false)]),
+        package("sig-conformance", "sig-conformance", &[("sig-router", true)]),
+        package("sig-conformance", "sig-conformance", &[("sig-carrier-local", true)]),
         package("sig-carriers/tcp", "sig-carrier-tcp", &[("sig-router", false)]),
+        package("sig-carriers/tcp", "sig-carrier-tcp", &[("sig-conformance", false)]),
         package("sig-carriers/tcp", "sig-carrier-tcp", &[("sig-router", true)]),
         package("examples/stdio-carrier", "stdio-carrier", &[("sig-router", true)]),
         package("examples", "sig-examples", &[("sig-tests", true)]),

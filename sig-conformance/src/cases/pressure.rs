@@ -20,7 +20,7 @@ use crate::probe::wire::event_of;
 use crate::{Finding, Fixture, Outcome, Probe};
 
 /// How many times the bytes that fill every buffer are offered to a peer that does not read.
-const OFFERED: usize = 8;
+const OFFERED: usize = 3;
 
 /// A runtime on a thread of its own, which a carrier can block without blocking the test.
 struct Apart {

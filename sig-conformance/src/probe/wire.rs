@@ -27,9 +27,11 @@ pub(crate) fn event_with(number: u64, payload: Payload) -> EventMessage {
 
 /// An event whose frame has `size` bytes in sig/1, with data that tells where it was damaged.
 pub(crate) fn event_of(number: u64, size: usize) -> EventMessage {
-    let data: Vec<u8> = (0..size.saturating_sub(HEAD))
-        .map(|at| (at % 251) as u8 ^ number as u8)
-        .collect();
+    let size = size.saturating_sub(HEAD);
+    // 251 bytes are no part of any buffer's size, so that what was moved shows.
+    let pattern: Vec<u8> = (0..251).map(|byte| byte ^ number as u8).collect();
+    let mut data = pattern.repeat(size / pattern.len() + 1);
+    data.truncate(size);
     event_with(number, Payload::from_bytes(data))
 }
 
