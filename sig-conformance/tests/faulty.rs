@@ -44,7 +44,7 @@ impl Fixture for Wrapped {
     }
 
     fn traits(&self) -> Traits {
-        Pipes(Bug::None).traits().with_volume(3_000, 1 << 18)
+        Pipes(Bug::None).traits().with_volume(500, 1 << 18)
     }
 
     async fn raw(&self, net: &Arc<Net>) -> Option<Raw> {

@@ -59,7 +59,7 @@ pub(super) async fn batch_boundaries<F: Fixture>(fixture: &F) -> Judged {
     let pair = Pair::connect(fixture).await?;
     let messages = pair.traits.messages.min(5_000);
     for size in [1, 2, 3, 64, messages] {
-        let total = if size == 1 { messages.min(200) } else { messages };
+        let total = messages.min(size * 300);
         let send = async {
             for start in (0..total).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
                 pair.send_up(start..total.min(start + size)).await?;
