@@ -14,8 +14,9 @@ const LOOK_AHEAD: (usize, Duration) = (5_000, Duration::from_millis(200));
 /// Receives the events with these numbers, each once and in order.
 pub(super) async fn receive(probe: &Probe, numbers: Range<u64>) -> Result<(), Finding> {
     for expected in numbers.clone() {
-        let what = format_args!("event {expected} of {}..{}", numbers.start, numbers.end);
-        let (_, event) = probe.event(what).await?;
+        let (_, event) = probe
+            .event(format_args!("event {expected} of {}..{}", numbers.start, numbers.end))
+            .await?;
         if event.number != expected {
             return Err(Finding::new(explain(probe, &numbers, expected, event.number).await));
         }
