@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sig_core::{CodecError, EventName, Payload, SenderName, Value};
 
+use crate::clock;
+
 /// Which event of which sender it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct EventId {
@@ -151,7 +153,7 @@ impl<'a> Event<'a> {
     /// is given first.
     #[must_use]
     pub fn retained(&self) -> Option<Duration> {
-        self.retained.map(|since| since.elapsed())
+        self.retained.map(|since| clock::now().saturating_duration_since(since))
     }
 
     /// The very value that was triggered with, if this listener is called on the spot and the value is a `T`.

@@ -2,6 +2,7 @@
 
 pub mod blocking;
 mod client;
+mod clock;
 mod closed;
 mod complaints;
 mod error;

@@ -12,6 +12,8 @@ use sig_core::CancellationToken;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::clock;
+
 /// Hears when a gate shuts and opens. Called under a queue's lock: be quick, and take no queue's.
 pub(crate) trait GateWatch: Send + Sync {
     fn gate_shut(&self) {}
@@ -120,7 +122,7 @@ impl Pressure {
             count: 0,
             bytes: 0,
             held: Vec::new(),
-            last_taken: Instant::now(),
+            last_taken: clock::now(),
             lagging: Vec::new(),
             listed: false,
         }
@@ -140,7 +142,7 @@ impl Pressure {
     /// full.
     pub(crate) fn put(&mut self, bytes: usize, gate: &Arc<Gate>, patience: Duration) -> bool {
         if self.count == 0 {
-            self.last_taken = Instant::now();
+            self.last_taken = clock::now();
         }
         self.count += 1;
         self.bytes += bytes;
@@ -169,7 +171,7 @@ impl Pressure {
     pub(crate) fn took(&mut self, count: usize, bytes: usize) -> Vec<Arc<Gate>> {
         self.count = self.count.saturating_sub(count);
         self.bytes = self.bytes.saturating_sub(bytes);
-        self.last_taken = Instant::now();
+        self.last_taken = clock::now();
         if self.count == 0 {
             self.lagging.clear();
         }
@@ -255,7 +257,7 @@ impl Stalls {
     pub(crate) async fn keep_relieving(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let added = self.added.notified();
-            let waiting = match self.relieve(Instant::now()) {
+            let waiting = match self.relieve(clock::now()) {
                 Some(due) => Either::Left(tokio::time::timeout_at(due.into(), added).map(drop)),
                 None => Either::Right(added),
             };

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
+use crate::clock;
 use crate::event::{Event, Lagged};
 use crate::flow::{Arriving, Backlog, Class, Track, Tracks};
 use crate::hub::{CatchUp, EventRecord};
@@ -163,7 +164,7 @@ impl ListenerQueue {
     fn look(&self) -> Look {
         let mut state = self.state.lock();
         let mut released = Vec::new();
-        let look = state.look(Instant::now(), &mut released);
+        let look = state.look(clock::now(), &mut released);
         drop(state);
         release_all(released);
         look
@@ -417,7 +418,7 @@ impl Outlet for ListenerQueue {
             bytes,
             class,
         };
-        let now = Instant::now();
+        let now = clock::now();
         let Ok(pushed) = state.backlog.push(&arriving, now, |_| {
             let since = item.retained.and_then(|age| now.checked_sub(age));
             Ok::<_, std::convert::Infallible>(Waiting {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sig_core::{EventName, SenderName, Value};
 use tokio::runtime::Handle;
 
+use crate::clock;
 use crate::error::TriggerError;
 use crate::hub::{EventRecord, Hub, NotNow};
 use crate::wait::wait_until;
@@ -69,7 +70,7 @@ impl Signal {
         let mut outcome = self.attempt(value);
         if matches!(outcome, Err(NotNow::Shut)) {
             // Triggers that never wait must not stay shut out by a listener that takes nothing.
-            self.hub.stalls().relieve(Instant::now());
+            self.hub.stalls().relieve(clock::now());
             outcome = self.attempt(value);
         }
         outcome.map_err(|not_now| match not_now {
@@ -103,7 +104,7 @@ impl Signal {
             Err(NotNow::Failed(error)) => Err(error),
             Err(NotNow::Shut) if Handle::try_current().is_err() => Err(TriggerError::NoRuntime),
             Err(NotNow::Shut) => {
-                let began = Instant::now();
+                let began = clock::now();
                 loop {
                     let opened = self.event.sender.gate.opened();
                     match self.attempt(value) {
@@ -128,7 +129,7 @@ impl Signal {
     ///
     /// As [`trigger`](Self::trigger).
     pub fn blocking_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
-        let began = Instant::now();
+        let began = clock::now();
         loop {
             let opened = self.event.sender.gate.opened();
             match self.attempt(value) {
@@ -149,7 +150,7 @@ impl Signal {
 
     /// Lets go of queues that were full for too long; tells until when to wait, or that it is over.
     fn pause(&self, began: Instant) -> Pause {
-        let now = Instant::now();
+        let now = clock::now();
         let waited = now.duration_since(began);
         if self.hub.is_closing() {
             return Pause::Over(TriggerError::Closed);

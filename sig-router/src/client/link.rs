@@ -17,6 +17,7 @@ use super::pysig::PysigServer;
 use super::shared::Shared;
 use super::state::LinkState;
 use super::supervisor;
+use crate::clock;
 use crate::error::RequestError;
 use crate::hub::EventRecord;
 use crate::outbox::Outbox;
@@ -102,7 +103,7 @@ impl Link {
         Arc::new_cyclic(|me| Self {
             shared: Arc::clone(shared),
             peer,
-            opened: Instant::now(),
+            opened: clock::now(),
             refused: OnceLock::new(),
             replies: Mutex::new(Replies::new(MAX_WAITING)),
             hello: Mutex::new(None),
@@ -155,7 +156,7 @@ impl Link {
 
     /// How long ago it came up.
     pub(super) fn age(&self) -> Duration {
-        self.opened.elapsed()
+        clock::now().saturating_duration_since(self.opened)
     }
 
     /// Whether the router ever took calls.
@@ -275,7 +276,7 @@ impl Link {
     fn take_reply(&self, reply: Reply) {
         let Some(id) = reply.id.number() else { return };
         if self.is_pysig() {
-            self.outbox().answered(id, true, Instant::now());
+            self.outbox().answered(id, true, clock::now());
         }
         let asker = self.replies.lock().take(id);
         let Some(Asker { answer, topic }) = asker else { return };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use sig_core::{
 };
 
 use super::link::{Asker, Link};
+use crate::clock;
 use crate::error::RequestError;
 use crate::hub::EventRecord;
 use crate::outbox::PacedEvent;
@@ -82,7 +83,7 @@ impl PysigServer {
         };
         let (answer, _) = tokio::sync::oneshot::channel();
         let asker = Asker { answer, topic: None };
-        let Ok(id) = link.replies().insert(asker, Instant::now() + EVENT_DEADLINE) else {
+        let Ok(id) = link.replies().insert(asker, clock::now() + EVENT_DEADLINE) else {
             return Ok(false);
         };
         let message = Message::Call(Call::new(id, methods::SIGNAL, RawJson::new(&params)?));
@@ -103,7 +104,7 @@ impl PysigServer {
 
     pub(super) fn take_call(&self, link: &Link, call: Call) -> Result<(), CarrierError> {
         let Call { id, method, params } = call;
-        link.outbox().called(Instant::now());
+        link.outbox().called(clock::now());
         // pysig answers whatever it gets, with the id it got, or null (P39); so do we.
         let id = Some(id.unwrap_or_else(|| MessageId::Other(RawJson::null())));
         match method.as_deref() {

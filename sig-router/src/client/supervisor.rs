@@ -1,7 +1,7 @@
 //! Keeps the link: makes it, registers everything over it, makes it again.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sig_core::{CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver};
@@ -10,6 +10,7 @@ use super::link::Link;
 use super::senders::RemoteEntry;
 use super::shared::Shared;
 use super::state::LinkState;
+use crate::clock;
 use crate::outbox::Outbox;
 use crate::peer::TICK;
 use crate::run::run_carrier;
@@ -159,10 +160,10 @@ async fn tick(shared: Weak<Shared>) {
     let Some(stop) = shared.upgrade().map(|shared| shared.tasks.stop_token().clone()) else {
         return;
     };
-    let (mut pause, mut asked) = (TICK, Instant::now());
+    let (mut pause, mut asked) = (TICK, clock::now());
     while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         let Some(shared) = shared.upgrade() else { return };
-        let now = Instant::now();
+        let now = clock::now();
         pause = shared.newest().map_or(TICK, |link| link.tick(now));
         if now.duration_since(asked) >= RETRY {
             asked = now;

@@ -1,13 +1,13 @@
 //! What a new listener is given first: who is there, and last values.
 
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use sig_core::Topic;
 
 use super::Hub;
 use super::callback::Callback;
 use super::record::{EventRecord, Kept, Owner, SenderRecord};
+use crate::clock;
 use crate::event::Event;
 use crate::outlet::{Item, Outlet, Terms};
 
@@ -86,8 +86,8 @@ impl CatchUp {
             if let Sink::Outlet(outlet, _) = &self.sink {
                 if self.first.positions && !is_presence {
                     // The last value comes behind it, and is the next one for who missed it.
-                    let next = kept.as_ref().map(|kept| kept.number);
-                    outlet.announce(&event, next.map_or(event.number(), |next| next - 1));
+                    let before = kept.as_ref().map(|kept| kept.number.saturating_sub(1));
+                    outlet.announce(&event, before.unwrap_or_else(|| event.number()));
                 }
             }
             let Some(kept) = kept else { continue };
@@ -107,7 +107,7 @@ impl CatchUp {
 impl Kept {
     /// As a new listener gets it.
     pub(crate) fn item(&self) -> Item<'_> {
-        Item::new(self.number, &self.payload).marked_retained(self.since.elapsed())
+        Item::new(self.number, &self.payload).marked_retained(clock::now().saturating_duration_since(self.since))
     }
 
     /// The same for a function.
@@ -117,7 +117,7 @@ impl Kept {
 
     /// One from an event that comes now.
     pub(crate) fn of(item: &Item<'_>) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         let since = item.retained.and_then(|age| now.checked_sub(age)).unwrap_or(now);
         Self {
             payload: item.payload().clone(),

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sig_core::{Batch, Carrier, CodecError, Encoding, Message, PeerInfo};
 
 use super::pack::{self, Piece};
+use crate::clock;
 use crate::flow::{Arriving, Backlog, Class, Pushed};
 use crate::hub::EventRecord;
 use crate::outlet::{Item, Terms};
@@ -171,7 +172,7 @@ impl Lanes {
             class,
         };
         let mut bytes = 0;
-        let pushed = self.backlog.push(&arriving, Instant::now(), |skipped| {
+        let pushed = self.backlog.push(&arriving, clock::now(), |skipped| {
             let piece = Piece::event(carrier, peer, alias, item, skipped, max_frame)?;
             bytes = piece.size();
             Ok::<_, CodecError>(piece)

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use lanes::{Form, Lane, Lanes};
 
+use crate::clock;
 use crate::hub::{CatchUp, EventRecord};
 use crate::outlet::{Item, Terms};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
@@ -153,7 +154,7 @@ impl Outbox {
             max_frame: peer.max_frame,
             greeting: peer.pacing.is_none(),
             closed: false,
-            last_sent: Instant::now(),
+            last_sent: clock::now(),
         };
         Arc::new_cyclic(|me| Self {
             id,

@@ -1,11 +1,11 @@
 //! The task that hands a peer's batches to its carrier.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use sig_core::{Batch, CarrierError};
 
 use super::{Outbox, Take};
+use crate::clock;
 
 impl Outbox {
     /// Sends what is put in, until the outbox is closed and empty or the link fails.
@@ -17,7 +17,7 @@ impl Outbox {
         let mut batch = Batch::new(self.peer.encoding);
         loop {
             self.pull();
-            match self.take(Instant::now(), &mut batch) {
+            match self.take(clock::now(), &mut batch) {
                 Take::Ready => {
                     self.carrier.handle_tx(self.id, &mut batch).await?;
                     if batch.encoding() == self.peer.encoding {

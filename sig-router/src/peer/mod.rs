@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 pub(crate) use answering::wait_open;
 pub(crate) use reading::{Arrived, bad_frame, content_type};
 
+use crate::clock;
 use crate::outbox::Outbox;
 use crate::session::{Heartbeat, Pulse};
 
@@ -61,7 +62,7 @@ impl Peer {
             ending: OnceLock::new(),
             max_frame: AtomicUsize::new(max_frame),
             is_open: AtomicBool::new(!says_hello),
-            heartbeat: Mutex::new(Heartbeat::new(None, Instant::now())),
+            heartbeat: Mutex::new(Heartbeat::new(None, clock::now())),
             running: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
             cancels: Mutex::default(),
         })
@@ -91,12 +92,12 @@ impl Peer {
         self.outbox.greeted();
         self.max_frame.store(max_frame, Ordering::Release);
         self.outbox.limit_frames(max_frame);
-        *self.heartbeat.lock() = Heartbeat::new(heartbeat, Instant::now());
+        *self.heartbeat.lock() = Heartbeat::new(heartbeat, clock::now());
     }
 
     /// Notes why the link ends; the first reason counts.
     pub(crate) fn end(&self, why: Disconnect) {
-        let _ = self.ending.set((why, Instant::now()));
+        let _ = self.ending.set((why, clock::now()));
     }
 
     /// Why the link ends and since when, if that was noted.
@@ -150,7 +151,7 @@ impl Peer {
 
     /// Something arrived.
     pub(crate) fn heard(&self) {
-        self.heartbeat.lock().heard(Instant::now());
+        self.heartbeat.lock().heard(clock::now());
     }
 }
 

@@ -16,6 +16,7 @@ use super::inbound::upgrade;
 use super::native::Native;
 use super::pysig::Pysig;
 use super::{ClientInfo, Shared};
+use crate::clock;
 use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::outbox::{Outbox, UNREAD};
@@ -87,7 +88,7 @@ impl ClientSession {
             peer: Peer::new(id, outbox, tasks),
             replies: Mutex::new(Replies::new(MAX_WAITING)),
             late: AtomicU64::new(0),
-            opened: Instant::now(),
+            opened: clock::now(),
             phase: Mutex::new(Phase::New),
             refusal: Mutex::new(None),
             me: me.clone(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sig_core::SenderName;
 
+use crate::clock;
 use crate::hub::Hub;
 use crate::pressure::{Gate, GivenUp, Stallable};
 
@@ -45,7 +46,7 @@ impl Holds {
         record.gate.shut();
         let hold = Arc::new(Hold {
             sender: sender.clone(),
-            since: Instant::now(),
+            since: clock::now(),
             gate: Arc::clone(&record.gate),
             active: AtomicBool::new(true),
         });

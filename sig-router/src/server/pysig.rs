@@ -16,6 +16,7 @@ use sig_core::{
 use super::client::{ClientSession, Fault, Waiting};
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
+use crate::clock;
 use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::{Outbox, PacedEvent};
@@ -168,7 +169,7 @@ impl PysigListener {
             },
             data: RawJson::from_text(item.payload().json_text()?)?,
         };
-        let now = Instant::now();
+        let now = clock::now();
         let Some(id) = session.wait_for(Waiting::Event(item.receipt()), now + EVENT_DEADLINE) else {
             return Err(CarrierError::Other("too many events wait for it".to_owned()));
         };
@@ -238,7 +239,7 @@ impl Pysig {
     pub(super) fn take_reply(&mut self, session: &ClientSession, reply: Reply) {
         let ready = !is_not_ready(&reply.outcome);
         let id = reply.id.number();
-        let again = id.is_some_and(|id| session.outbox().answered(id, ready, Instant::now()));
+        let again = id.is_some_and(|id| session.outbox().answered(id, ready, clock::now()));
         if !again {
             session.take_reply(reply);
         }
@@ -246,7 +247,7 @@ impl Pysig {
 
     pub(super) fn take_call(&mut self, session: &ClientSession, call: Call) -> Result<(), Fault> {
         let Call { id, method, params } = call;
-        session.outbox().called(Instant::now());
+        session.outbox().called(clock::now());
         // pysig answers whatever it gets, with the id it got, or null (P39).
         let id = Some(id.unwrap_or_else(|| MessageId::Other(RawJson::null())));
         let Some(method) = method else {
@@ -368,7 +369,7 @@ impl Pysig {
         self.last_listener += 1;
         let listener = PysigListener {
             id: self.last_listener,
-            registered: Instant::now(),
+            registered: clock::now(),
             session: session.weak(),
             outbox: Arc::clone(session.outbox()),
         };
