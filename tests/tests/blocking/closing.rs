@@ -1,6 +1,7 @@
 //! Whoever waits learns at once that the router is closed: how a program ends that was told to by Ctrl-C.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use sig_router::blocking::GetError;
@@ -89,7 +90,7 @@ fn close_ends_whoever_waits_for_an_event() {
 fn close_ends_a_request_and_a_trigger_under_way() {
     for place in Place::all() {
         let (release, stuck) = mpsc::sync_channel::<()>(0);
-        let stuck = std::sync::Mutex::new(stuck);
+        let stuck = Mutex::new(stuck);
         let _sender = place
             .server
             .add_sender("s")
@@ -124,6 +125,38 @@ fn close_ends_a_request_and_a_trigger_under_way() {
     }
 }
 
+/// A function that is stuck with the first of many events is not called with the rest once the router is closed.
+#[test]
+fn no_function_is_called_any_more_after_close() {
+    for place in Place::all() {
+        let client = place.client();
+        let sender = place.server.add_sender("s").event("e").connect().unwrap();
+        let (release, stuck) = mpsc::sync_channel::<()>(0);
+        let (calls, (tell, told)) = (Arc::new(AtomicUsize::new(0)), mpsc::sync_channel(1));
+        let (counting, stuck) = (Arc::clone(&calls), Mutex::new(stuck));
+        let _listener = client
+            .add_remote_listener("s/e", move |_: &Event<'_>| {
+                if counting.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let _ = stuck.lock().unwrap().recv();
+                    tell.send(()).unwrap();
+                }
+            })
+            .unwrap();
+        // Behind the function in the queue of this client, so that the others are there as well.
+        let mut stream = client.listen_remote("s/e").unwrap();
+        let signal = sender.signal("e").unwrap();
+        (0..50).for_each(|n| signal.trigger(&n).unwrap());
+        (0..50).for_each(|_| drop(stream.get(WAIT).unwrap().expect("an event")));
+        let closed = soon("close", move || client.close(MOMENT));
+        assert_eq!(closed.aborted, 1, "over {}", place.medium);
+        drop(release);
+        told.recv_timeout(WAIT).expect("the function returns");
+        // 49 calls would take no time at all.
+        std::thread::sleep(MOMENT);
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "over {}", place.medium);
+    }
+}
+
 /// Dropping never waits: not for a listener that is stuck, nor for a handler.
 #[test]
 fn drop_waits_for_nobody() {
@@ -132,7 +165,7 @@ fn drop_waits_for_nobody() {
         let sender = place.server.add_sender("s").event("e").connect().unwrap();
         let (release, stuck) = mpsc::sync_channel::<()>(0);
         let (tell, told) = mpsc::sync_channel(1);
-        let stuck = std::sync::Mutex::new(stuck);
+        let stuck = Mutex::new(stuck);
         let listener = client
             .add_remote_listener("s/e", move |_: &Event<'_>| {
                 tell.send(()).unwrap();

@@ -4,7 +4,8 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sig_router::{LinkState, RequestError, RouterError};
+use sig_router::blocking::EventStream;
+use sig_router::{LinkState, Listen, Policy, RequestError, Router, RouterError};
 use sig_tests::rig::WAIT;
 
 use crate::support::{Doing, Place, lonely, soon};
@@ -59,6 +60,28 @@ fn get_comes_back_with_an_event_before_its_timeout() {
         sender.signal("e").unwrap().trigger(&7).unwrap();
         assert_eq!(getting.end(), 7);
     }
+}
+
+/// What a policy holds back comes when it is due, with no runtime to keep the time, or with one that keeps none.
+#[test]
+fn get_comes_back_with_an_event_that_was_held_back() {
+    let held_back = || {
+        let router = Router::new();
+        let rate = Listen::to("s/e").unwrap().policy(Policy::Rate(5.0));
+        let mut stream = EventStream::from(router.listen(rate).unwrap());
+        let sender = router.add_sender("s").event("e").connect().unwrap();
+        let signal = sender.signal("e").unwrap();
+        for n in 1..=5 {
+            signal.try_trigger(&n).unwrap();
+        }
+        assert_eq!(stream.get(WAIT).unwrap().unwrap().number(), 1);
+        assert!(matches!(stream.try_get(), Ok(None)));
+        let last = takes_short(|| stream.get(WAIT)).unwrap();
+        assert_eq!(last.unwrap().number(), 5);
+    };
+    held_back();
+    let timeless = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    timeless.block_on(async { held_back() });
 }
 
 #[test]
