@@ -69,6 +69,18 @@ async fn requests() {
 }
 
 #[tokio::test]
+async fn blocking() {
+    let expected = [
+        "the oven heats to 180 degrees\n",
+        "reading 1: 60 degrees\nreading 2: 180 degrees\nreading 3: 220 degrees\n",
+        "too hot: switched off\n",
+        "nothing new for 50 ms\n",
+        "closed, 0 events dropped\n",
+    ];
+    run("blocking", &expected).await;
+}
+
+#[tokio::test]
 async fn presence() {
     let expected = [
         "lamp is here: ",
