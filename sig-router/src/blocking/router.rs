@@ -93,6 +93,12 @@ impl Router {
         Ok(EventStream::from(self.inner.listen(topic)?))
     }
 
+    /// The last value of an event that keeps it; see [`crate::Router::last`].
+    #[must_use]
+    pub fn last(&self, sender: impl AsRef<str>, event: impl AsRef<str>) -> Option<Event<'static>> {
+        self.inner.last(sender, event)
+    }
+
     /// Asks a sender, wherever it is, when [`wait`](PendingRequest::wait) is called. The deadline is ten seconds unless
     /// set otherwise.
     pub fn request<P: Serialize + ?Sized>(

@@ -6,7 +6,7 @@ use sig_core::{EventName, SenderName, Value};
 
 use super::engine::Engine;
 use super::{ClientRouter, Router, States};
-use crate::client::SenderState;
+use crate::client::{Offline, SenderState};
 use crate::error::{AddSenderError, SignalError, TriggerError};
 use crate::sender::{Declared, SenderBuilder};
 
@@ -38,6 +38,14 @@ impl SenderBuilder<&Router> {
 }
 
 impl SenderBuilder<&ClientRouter> {
+    /// Says what to do with events while there is no link; see [`Offline`].
+    pub fn offline(self, offline: Offline) -> Self {
+        self.and(|declared| {
+            declared.offline = offline;
+            Ok(())
+        })
+    }
+
     /// Connects the sender, here and at the router. Waits while there is no link: programs may start in any order. Its
     /// handlers may block.
     ///
@@ -115,6 +123,18 @@ impl RemoteSender {
     #[must_use]
     pub fn states(&self) -> States<SenderState> {
         States::new(self.inner.states())
+    }
+
+    /// How many of its events were given up, as far as is known here; see [`crate::RemoteSender::lost`].
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+
+    /// How many events are kept now, for want of a link; see [`crate::RemoteSender::kept`].
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.inner.kept()
     }
 
     /// One of its events, to trigger it.

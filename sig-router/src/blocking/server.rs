@@ -112,6 +112,12 @@ impl ServerRouter {
         self.router.listen(topic)
     }
 
+    /// The last value of an event that keeps it, wherever its sender is; see [`crate::Router::last`].
+    #[must_use]
+    pub fn last(&self, sender: impl AsRef<str>, event: impl AsRef<str>) -> Option<Event<'static>> {
+        self.router.last(sender, event)
+    }
+
     /// Asks a sender, wherever it is; see [`Router::request`].
     pub fn request<P: Serialize + ?Sized>(
         &self,

@@ -8,6 +8,7 @@
 mod closing;
 mod everything;
 mod inside;
+mod mirror;
 mod stuck;
 mod support;
 mod timing;

@@ -130,6 +130,11 @@ async fn what_a_function_triggers_goes_out_although_it_blocks() {
 /// A runtime has only so many threads for what blocks: functions that wait for their turn do not take them all.
 #[test]
 fn more_stuck_functions_than_there_are_threads() {
+    // On a thread of its own: timeouts of a runtime that is stuck are stuck as well.
+    crate::support::soon("all of it", with_stuck_functions);
+}
+
+fn with_stuck_functions() {
     const STUCK: usize = 200;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -15,13 +15,16 @@ const SHORT: Duration = Duration::from_millis(100);
 /// How much later than that is still in time, on a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// How much sooner a far router may find that the time is up: it keeps something for the way back.
+const EARLY: Duration = Duration::from_millis(5);
+
 /// Runs something that has to take `SHORT`.
 #[track_caller]
 fn takes_short<T>(work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
     let done = work();
     let took = began.elapsed();
-    assert!(took >= SHORT && took < SHORT + SLACK, "{took:?}");
+    assert!(took + EARLY >= SHORT && took < SHORT + SLACK, "{took:?}");
     done
 }
 
