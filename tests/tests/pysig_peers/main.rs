@@ -5,6 +5,7 @@ mod limits;
 mod links;
 mod methods;
 mod mixed;
+mod offline;
 mod our_client;
 mod our_link;
 mod presence;

@@ -68,3 +68,19 @@ async fn a_client_that_comes_back_before_its_old_link_is_noticed_gets_its_name_i
     becomes(sender.states(), |state| *state == SenderState::Live).await;
     assert_eq!(server.router.senders().iter().filter(|info| info.connected).count(), 1);
 }
+
+#[tokio::test]
+async fn a_sender_that_was_removed_by_name_does_not_take_the_next_of_its_name_along() {
+    let server = TcpServer::start();
+    let client = server.client();
+    let first = client.add_remote_sender("s").event("e").connect().await.unwrap();
+    assert!(client.remove_remote_sender("s").await.unwrap());
+    assert_eq!(first.state(), SenderState::Gone);
+    let second = client.add_remote_sender("s").event("e").connect().await.unwrap();
+    let local = client.local().listen("s/e").unwrap();
+    first.remove().await;
+    assert_eq!(second.state(), SenderState::Live);
+    second.signal("e").unwrap().trigger(&1).await.unwrap();
+    assert_eq!(local.len(), 1);
+    assert_eq!(server.router.senders().iter().filter(|info| info.connected).count(), 1);
+}

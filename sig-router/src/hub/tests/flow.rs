@@ -204,3 +204,19 @@ fn a_queue_turns_full_once_and_is_reported_once() {
         [false, true, false]
     );
 }
+
+#[test]
+fn promise_1_who_gives_up_counts_with_its_own_sender_and_not_with_the_next_of_its_name() {
+    let (hub, router) = router();
+    let (first, signal) = sender(&router, "S");
+    signal.try_trigger(&()).unwrap();
+    let record = hub.sender("S").and_then(|record| record.event("e")).unwrap();
+    let generation = 1;
+    hub.count_lost(&record, generation);
+    assert_eq!(record.number(), 2);
+    let _listener = router.listen("S/e").unwrap();
+    drop(first);
+    let (_second, _) = sender(&router, "S");
+    hub.count_lost(&record, generation);
+    assert_eq!(record.number(), 0);
+}
