@@ -9,6 +9,7 @@ mod duration;
 mod exit;
 mod exposure;
 mod host;
+mod inspect;
 mod output;
 mod serving;
 mod stop;

@@ -17,7 +17,8 @@ pub(crate) async fn hints(topics: &[Topic], link: &Link) -> Vec<String> {
 }
 
 fn hint(topic: &Topic, senders: &[RemoteSenderInfo]) -> Option<String> {
-    let name = topic.sender_name()?;
+    // The router's own sender is there and is not listed.
+    let name = topic.sender_name().filter(|name| !name.is_reserved())?;
     let here = senders.iter().filter(|info| info.connected);
     let Some(info) = here.clone().find(|info| info.name.as_ref() == Some(name)) else {
         let known = list("; there are: ", here.filter_map(|info| info.name.as_ref()));

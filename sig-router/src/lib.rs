@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod flow;
 mod hub;
+pub mod inspect;
 mod listen;
 mod listener;
 mod nesting;

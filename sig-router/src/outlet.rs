@@ -13,7 +13,8 @@ use tokio_util::sync::DropGuard;
 use crate::complaints::Complaints;
 use crate::hub::{CatchUp, EventRecord};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
-use crate::pressure::Gate;
+use crate::pressure::{Gate, Whose};
+use crate::queue::ListenerStats;
 
 /// Kept by everyone who still has to deal with an event. When the last one lets go, its token is cancelled: the event
 /// is delivered.
@@ -216,6 +217,16 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
 
     /// Ends whatever takes from it.
     fn close(&self);
+
+    /// Whose it is, for those who look at the router.
+    fn whose(&self) -> Option<Whose> {
+        None
+    }
+
+    /// What happened to its listener so far, where it has one of its own.
+    fn stats(&self) -> Option<ListenerStats> {
+        None
+    }
 }
 
 /// The way from a sender of this router to another router.

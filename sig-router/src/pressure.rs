@@ -1,14 +1,15 @@
 //! Back-pressure: gates on senders, and the queues that close them.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::Either;
 use parking_lot::Mutex;
-use sig_core::CancellationToken;
+use sig_core::{CancellationToken, ClientId, SenderName};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -22,14 +23,25 @@ pub(crate) trait GateWatch: Send + Sync {
 
 /// Whether a sender may trigger. Every queue on its way that is too full holds the gate shut.
 pub(crate) struct Gate {
+    /// Whose gate it is; tests have some of nobody.
+    sender: Option<SenderName>,
     holders: AtomicUsize,
     opened: Notify,
     watch: Mutex<Option<Weak<dyn GateWatch>>>,
 }
 
 impl Gate {
+    /// The gate of this sender.
+    pub(crate) fn of(sender: SenderName) -> Self {
+        Self {
+            sender: Some(sender),
+            ..Self::new()
+        }
+    }
+
     pub(crate) fn new() -> Self {
         Self {
+            sender: None,
             holders: AtomicUsize::new(0),
             opened: Notify::new(),
             watch: Mutex::new(None),
@@ -131,6 +143,15 @@ impl Pressure {
     /// Whether the queue takes an event of the sender behind this gate.
     pub(crate) fn accepts(&self, gate: &Arc<Gate>) -> bool {
         self.has_room() && !self.lagging.iter().any(|lagging| Arc::ptr_eq(lagging, gate))
+    }
+
+    /// Whether events of a sender are lost until it is empty.
+    pub(crate) fn is_lagging(&self) -> bool {
+        !self.lagging.is_empty()
+    }
+
+    pub(crate) fn last_taken(&self) -> Instant {
+        self.last_taken
     }
 
     fn has_room(&self) -> bool {
@@ -238,6 +259,23 @@ pub(crate) enum GivenUp {
 /// A queue that can hold up senders.
 pub(crate) trait Stallable: fmt::Debug + Send + Sync {
     fn give_up(&self, now: Instant) -> GivenUp;
+
+    /// Whose queue it is, and since when nothing was taken from it.
+    fn laggard(&self) -> (Whose, Option<Instant>);
+}
+
+/// Whose queue, or whose listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A client's.
+    Client(ClientId),
+    /// That of the listener that was added at this place of this program.
+    Place(&'static Location<'static>),
+}
+
+/// Is told of queues that lag from now on. Called without a lock.
+pub(crate) trait LagWatch: fmt::Debug + Send + Sync {
+    fn lags(&self, whose: Whose, sender: &SenderName, since: Option<Instant>);
 }
 
 /// The queues of one router that are full at the moment.
@@ -245,6 +283,7 @@ pub(crate) trait Stallable: fmt::Debug + Send + Sync {
 pub(crate) struct Stalls {
     full: Mutex<Vec<Weak<dyn Stallable>>>,
     added: Notify,
+    watch: OnceLock<Arc<dyn LagWatch>>,
 }
 
 impl Stalls {
@@ -265,6 +304,11 @@ impl Stalls {
                 return;
             }
         }
+    }
+
+    /// Has this one told of queues that lag, for good.
+    pub(crate) fn set_watch(&self, watch: Arc<dyn LagWatch>) {
+        let _ = self.watch.set(watch);
     }
 
     /// Makes the queues that were full for too long give up. Tells when to call again, if any is still full.
@@ -288,6 +332,11 @@ impl Stalls {
         });
         // Without a lock: who reads the log may well trigger something.
         for (queue, gates) in lagging {
+            if let Some(watch) = self.watch.get() {
+                let (whose, since) = queue.laggard();
+                let senders = gates.iter().filter_map(|gate| gate.sender.as_ref());
+                senders.for_each(|sender| watch.lags(whose, sender, since));
+            }
             release_all(gates);
             tracing::warn!(
                 ?queue,

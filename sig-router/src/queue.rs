@@ -20,7 +20,7 @@ use crate::hub::{CatchUp, EventRecord};
 use crate::listen::Listen;
 use crate::outlet::{Item, Outlet, Receipt, Terms};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
-use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
+use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
 use crate::wait::wait_or_look_again;
 
 /// How much one listener may have waiting.
@@ -69,6 +69,8 @@ pub struct ListenerStats {
     pub skipped: u64,
     /// Events that wait for it.
     pub waiting: usize,
+    /// Whether it lags: it was waited for in vain and loses events until none waits any more.
+    pub lagging: bool,
 }
 
 /// The bounded queue of one listener.
@@ -287,6 +289,7 @@ impl ListenerQueue {
         let state = self.state.lock();
         ListenerStats {
             waiting: state.waiting(),
+            lagging: state.pressure.is_lagging(),
             ..state.stats
         }
     }
@@ -463,11 +466,23 @@ impl Outlet for ListenerQueue {
             self.ready.wake();
         }
     }
+
+    fn whose(&self) -> Option<Whose> {
+        Some(Whose::Place(self.place))
+    }
+
+    fn stats(&self) -> Option<ListenerStats> {
+        Some(Self::stats(self))
+    }
 }
 
 impl Stallable for ListenerQueue {
     fn give_up(&self, now: Instant) -> GivenUp {
         self.state.lock().pressure.give_up(now)
+    }
+
+    fn laggard(&self) -> (Whose, Option<Instant>) {
+        (Whose::Place(self.place), Some(self.state.lock().pressure.last_taken()))
     }
 }
 

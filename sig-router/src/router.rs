@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use crate::error::{ListenError, RequestError};
 use crate::event::Event;
 use crate::hub::{Callback, Hub, Owner, SenderInfo};
+use crate::inspect::{Inspection, Inspector};
 use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
 use crate::queue::{ListenerQueue, Settings};
@@ -48,7 +49,9 @@ impl Router {
     /// A router without senders and listeners.
     #[must_use]
     pub fn new() -> Self {
-        Self { hub: Hub::new(None) }
+        let hub = Hub::new(None);
+        Inspection::install(&hub, None);
+        Self { hub }
     }
 
     pub(crate) fn with_hub(hub: Arc<Hub>) -> Self {
@@ -190,10 +193,16 @@ impl Router {
         })
     }
 
-    /// What is known of every sender, by name.
+    /// What is known of every sender, by name. The router's own sender, `#router`, is not among them.
     #[must_use]
     pub fn senders(&self) -> Vec<SenderInfo> {
         self.hub.senders()
+    }
+
+    /// How the router fares: what its sender `#router` answers, for this program.
+    #[must_use]
+    pub fn inspect(&self) -> Inspector {
+        Inspector::of(&self.hub)
     }
 }
 
@@ -209,7 +218,7 @@ impl fmt::Debug for Router {
     }
 }
 
-/// The topology: every sender, its events and who listens to them (P31).
+/// The topology: every sender, its events and who listens to them (P31). With `{:#}` the router's own sender too.
 impl fmt::Display for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&*self.hub, f)

@@ -122,6 +122,81 @@ pub(crate) struct Ls {
     pub(crate) target: Target,
 }
 
+/// Show the clients and senders of a router, with rates and what waits, again and again.
+///
+/// Those with the highest rates come first. A rate is that of the time between two tables.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Columns:
+  IN/S, OUT/S     events per second that came from the client, and went to it
+  WAITING         events that wait to be sent to it
+  LOST            events that it did not get: it did not keep up
+  SKIPPED         events that its listeners did not want, by their policies
+  STATE           lagging: it loses events until none waits any more; held up: the sender
+                  waits for a listener; not there: it is only listened to
+
+With --json each table is {\"router\":..,\"carriers\":[..],\"clients\":[..],\"senders\":[..]}, with
+the fields that docs/ROUTER.md describes.
+
+Examples:
+  sig top
+  sig top tcp://127.0.0.1:4000 --period 5
+  sig top --once --json")]
+pub(crate) struct Top {
+    /// Print one table, of the second that follows, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+
+    /// Time between two tables; 1s at the least
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub(crate) period: Duration,
+
+    /// Most clients and most senders in a table
+    #[arg(long, short = 'n', value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rows: u16,
+
+    #[command(flatten)]
+    pub(crate) at: Place,
+}
+
+/// Say what is wrong at a router, and what to do about it.
+///
+/// It names listeners that no sender matches, clients and listeners that do not keep up, senders that have to wait for
+/// them, and carriers that fail. The exit code is 1 if there is any of that.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+With --json each finding is {\"finding\":{\"code\":..,\"text\":..,\"fix\":..}}, with one of the codes
+unmatched, lagging, held_up, lost, carrier.
+
+Examples:
+  sig doctor
+  sig doctor tcp://127.0.0.1:4000")]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) at: Place,
+}
+
+/// Which router to look at.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Router to look at, the same as --url
+    #[arg(value_name = "URL")]
+    place: Option<CarrierUrl>,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Place {
+    /// The router that was named in either way.
+    pub(crate) fn target(&self) -> Target {
+        Target {
+            url: self.place.as_ref().or(self.target.url.as_ref()).cloned(),
+            wait: self.target.wait,
+        }
+    }
+}
+
 /// Print the version of this command and of the router.
 ///
 /// That no router answers is an error only when --url names one.

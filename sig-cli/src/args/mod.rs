@@ -6,7 +6,7 @@ mod tools;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub(crate) use client::{Listen, Ls, Request, Target, Trigger, Version};
+pub(crate) use client::{Doctor, Listen, Ls, Request, Target, Top, Trigger, Version};
 pub(crate) use server::{Demo, Serve};
 pub(crate) use tools::{Completions, Man};
 
@@ -15,7 +15,7 @@ use crate::exit;
 /// Events and requests between programs.
 ///
 /// A router passes events from senders to listeners, and requests to whoever answers them. This command runs a router
-/// (serve), takes part in one (listen, trigger, request) and shows what is there (ls).
+/// (serve), takes part in one (listen, trigger, request) and shows what is there (ls) and how it fares (top, doctor).
 ///
 /// To see it at work: sig demo
 #[derive(Debug, Parser)]
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Trigger(Trigger),
     Request(Request),
     Ls(Ls),
+    Top(Top),
+    Doctor(Doctor),
     Version(Version),
     Completions(Completions),
     Man(Man),

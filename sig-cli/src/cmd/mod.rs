@@ -2,11 +2,13 @@
 
 mod completions;
 mod demo;
+mod doctor;
 mod listen;
 mod ls;
 mod man;
 mod request;
 mod serve;
+mod top;
 mod trigger;
 mod version;
 
@@ -49,6 +51,8 @@ async fn network(command: &Command, context: &mut Context) -> Result<Code, Failu
         Command::Trigger(args) => trigger::run(args, context).await,
         Command::Request(args) => request::run(args, context).await,
         Command::Ls(args) => ls::run(args, context).await,
+        Command::Top(args) => top::run(args, context).await,
+        Command::Doctor(args) => doctor::run(args, context).await,
         Command::Version(args) => version::run(args, context).await,
         Command::Completions(_) | Command::Man(_) => Ok(Code::Done),
     }

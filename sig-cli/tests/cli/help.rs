@@ -23,13 +23,15 @@ fn golden(name: &str, text: &str) {
     );
 }
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
     "demo",
     "serve",
     "listen",
     "trigger",
     "request",
     "ls",
+    "top",
+    "doctor",
     "version",
     "completions",
     "man",

@@ -8,6 +8,7 @@ mod demo;
 mod errors;
 mod harness;
 mod help;
+mod inspect;
 mod json;
 mod router;
 mod session;

@@ -28,6 +28,7 @@ pub use state::{LinkState, SenderState};
 
 use crate::closed::{Closed, Closing};
 use crate::error::RouterError;
+use crate::inspect::Inspection;
 use crate::router::Router;
 use crate::session::Reconnect;
 
@@ -96,6 +97,7 @@ impl ClientBuilder {
     pub fn connect(self, carrier: Arc<dyn Carrier>) -> Result<ClientRouter, RouterError> {
         let tasks = Tasks::new().map_err(|NoRuntime| NoRuntime)?;
         let shared = Shared::new(tasks, carrier);
+        Inspection::install(&shared.local, None);
         supervisor::start(&shared, self.reconnect);
         let local = Router::with_hub(Arc::clone(&shared.local));
         Ok(ClientRouter {

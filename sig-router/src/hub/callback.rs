@@ -14,6 +14,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::record::EventRecord;
 use crate::event::{Event, Lagged};
 use crate::outlet::{Outlet, Receipt};
+use crate::policy::Policy;
 use crate::pressure::Stalls;
 use crate::queue::{Delivery, ListenerQueue, ListenerStats, Settings};
 use crate::request::panic_text;
@@ -106,6 +107,20 @@ impl Callback {
         if let Some(mailbox) = self.mailbox.get() {
             mailbox.moved_to(event, number);
         }
+    }
+
+    /// Where it was added.
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.settings.policy
+    }
+
+    /// What happened to it so far; `None` where it was called on the spot only, which nobody counts.
+    pub(crate) fn queued(&self) -> Option<ListenerStats> {
+        self.mailbox.get().map(|mailbox| mailbox.stats())
     }
 
     /// What happened to it so far, if it hears events from links.

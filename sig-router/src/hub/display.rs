@@ -27,6 +27,8 @@ impl fmt::Display for Hub {
             .map(|(name, group)| (name.clone(), group.clone()))
             .collect();
         drop(registry);
+        // The router's own sender is shown where everything is asked for.
+        senders.retain(|sender| f.alternate() || !sender.name.is_reserved());
         senders.sort_by(|a, b| a.name.cmp(&b.name));
         channels.sort_by(|(a, _), (b, _)| a.cmp(b));
 

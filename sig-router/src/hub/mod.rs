@@ -9,6 +9,7 @@ mod listeners;
 mod record;
 mod senders;
 mod snapshot;
+mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub(crate) use record::{EventRecord, Owner, SenderRecord};
 pub use senders::SenderInfo;
 pub(crate) use senders::{Added, NewSender, new_series};
 
+use crate::inspect::Inspection;
 use crate::pressure::Stalls;
 use group::Group;
 
@@ -47,6 +49,7 @@ pub(crate) struct Hub {
     closing: AtomicBool,
     /// Runs what must not run on a link's task; absent from a router without links.
     tasks: Option<Tasks>,
+    inspection: Inspection,
 }
 
 /// Everything that is looked up by name.
@@ -73,6 +76,7 @@ impl Hub {
             next_key: AtomicU64::new(1),
             closing: AtomicBool::new(false),
             tasks,
+            inspection: Inspection::default(),
         })
     }
 
@@ -164,12 +168,13 @@ impl Registry {
         Arc::clone(self.senders.entry(name.clone()).or_insert_with(new))
     }
 
-    /// Every sender, if there may be anything to give of them.
+    /// Every sender but the router's own, if there may be anything to give of them.
     fn all_senders(&self, first: First) -> Vec<Arc<SenderRecord>> {
         if first == First::default() {
             return Vec::new();
         }
-        self.senders.values().cloned().collect()
+        let senders = self.senders.values().filter(|sender| !sender.name.is_reserved());
+        senders.cloned().collect()
     }
 
     fn channel(&mut self, name: &EventName) -> Arc<Group> {
@@ -180,9 +185,14 @@ impl Registry {
         if let Some(event) = sender.event(name.as_str()) {
             return event;
         }
-        let channel = name.is_channel().then(|| self.channel(name));
+        // What the router says of itself is heard by those alone who name it.
+        let (channel, everything) = if sender.name.is_reserved() {
+            (None, Arc::default())
+        } else {
+            (name.is_channel().then(|| self.channel(name)), Arc::clone(everything))
+        };
         self.last_alias += 1;
-        let event = EventRecord::new(self.last_alias, sender, name.clone(), channel, Arc::clone(everything));
+        let event = EventRecord::new(self.last_alias, sender, name.clone(), channel, everything);
         let event = Arc::new(event);
         sender.events.lock().insert(name.clone(), Arc::clone(&event));
         event
@@ -264,7 +274,7 @@ impl Drop for Hub {
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
-            .field("senders", &self.registry.lock().senders.len())
+            .field("senders", &self.count_senders())
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Owner {
     Local,
     /// A client.
     Client(ClientId),
+    /// The router itself.
+    Router,
 }
 
 /// A sender: connected, or only waited for by listeners.
@@ -70,11 +72,11 @@ impl Connection {
 impl SenderRecord {
     pub(crate) fn new(name: SenderName) -> Self {
         Self {
+            gate: Arc::new(Gate::of(name.clone())),
             name,
             broadcast: Group::default(),
             events: Mutex::default(),
             lane: Mutex::new(None),
-            gate: Arc::new(Gate::new()),
             forgotten: AtomicBool::new(false),
         }
     }

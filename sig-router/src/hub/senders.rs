@@ -260,10 +260,11 @@ impl Hub {
         requests.ask(question)
     }
 
-    /// What is known of every sender, by name.
+    /// What is known of every sender, by name, but for the router's own.
     pub(crate) fn senders(&self) -> Vec<SenderInfo> {
         let records: Vec<_> = self.registry.lock().senders.values().cloned().collect();
-        let mut senders: Vec<_> = records.iter().map(|record| info(record)).collect();
+        let records = records.iter().filter(|record| !record.name.is_reserved());
+        let mut senders: Vec<_> = records.map(|record| info(record)).collect();
         senders.sort_by(|a, b| a.name.cmp(&b.name));
         senders
     }

@@ -23,7 +23,7 @@ use lanes::{Form, Lane, Lanes};
 use crate::clock;
 use crate::hub::{CatchUp, EventRecord};
 use crate::outlet::{Item, Terms};
-use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, release_all};
+use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
 use crate::session::params::Forget;
 use crate::session::{Next, Pacer, methods};
 
@@ -98,6 +98,8 @@ struct State {
 /// What became of the events that were put in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
+    /// Bytes that the carrier was given.
+    pub(crate) bytes: u64,
     /// Handed to the carrier with success; answered, where the peer answers events.
     pub(crate) flushed: u64,
     /// Dropped when the link ended, or never answered.
@@ -165,6 +167,10 @@ impl Outbox {
             stalls,
             me: me.clone(),
         })
+    }
+
+    pub(crate) fn id(&self) -> ClientId {
+        self.id
     }
 
     pub(crate) fn peer(&self) -> &PeerInfo {
@@ -459,6 +465,16 @@ impl Outbox {
         }
     }
 
+    /// How many events wait for the peer, or are in the batch that the carrier has now.
+    pub(crate) fn unsent(&self) -> usize {
+        self.waiting() + self.state.lock().in_hand
+    }
+
+    /// Whether events are lost until what waits has gone out.
+    pub(crate) fn is_lagging(&self) -> bool {
+        self.state.lock().pressure.is_lagging()
+    }
+
     /// How many events the peer did not get.
     pub(crate) fn lost(&self) -> u64 {
         self.state.lock().lost
@@ -552,6 +568,9 @@ impl Outbox {
         let mut state = self.state.lock();
         let form = self.form(state.max_frame);
         let taken = state.take(now, batch, form, &mut released);
+        if matches!(taken, Take::Ready) {
+            state.tally.bytes += batch.byte_len() as u64;
+        }
         drop(state);
         // A gate that opens may want to tell its sender so, through this very outbox.
         release_all(released);
@@ -674,6 +693,10 @@ fn announce_in(
 impl Stallable for Outbox {
     fn give_up(&self, now: Instant) -> GivenUp {
         self.state.lock().pressure.give_up(now)
+    }
+
+    fn laggard(&self) -> (Whose, Option<Instant>) {
+        (Whose::Client(self.id), Some(self.state.lock().pressure.last_taken()))
     }
 }
 

@@ -5,7 +5,7 @@ mod reading;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,9 @@ pub(crate) struct Peer {
     max_frame: AtomicUsize,
     is_open: AtomicBool,
     heartbeat: Mutex<Heartbeat>,
+    /// Events that came from the peer, and all the bytes that did: counted once for each batch.
+    events_in: AtomicU64,
+    bytes_in: AtomicU64,
     running: Arc<Semaphore>,
     /// The peer's requests that run, by their id, to be cancelled.
     cancels: Mutex<HashMap<u64, CancellationToken>>,
@@ -63,6 +66,8 @@ impl Peer {
             max_frame: AtomicUsize::new(max_frame),
             is_open: AtomicBool::new(!says_hello),
             heartbeat: Mutex::new(Heartbeat::new(None, clock::now())),
+            events_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
             running: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
             cancels: Mutex::default(),
         })
@@ -147,6 +152,20 @@ impl Peer {
             Pulse::Dead => self.cut(&Disconnect::new(sig_core::Reason::Timeout, "no sign of life")),
         }
         interval.map_or(TICK, |interval| interval.clamp(SHORTEST_TICK, TICK))
+    }
+
+    /// Events that came from the peer so far, and all the bytes that did.
+    pub(crate) fn received(&self) -> (u64, u64) {
+        (
+            self.events_in.load(Ordering::Relaxed),
+            self.bytes_in.load(Ordering::Relaxed),
+        )
+    }
+
+    /// After how much silence a sign of life is sent, if that was agreed on, and how long the peer has been silent.
+    pub(crate) fn pulse(&self, now: Instant) -> (Option<Duration>, Duration) {
+        let heartbeat = self.heartbeat.lock();
+        (heartbeat.period(), heartbeat.silence(now))
     }
 
     /// Something arrived.

@@ -8,6 +8,7 @@ use sig_core::{Batch, CarrierError, Codec as _, CodecError, ContentType, Encodin
 use sig_wire::{EventFrame, Extension, Kind, Split, Tlvs};
 
 use super::Peer;
+use crate::session::methods;
 
 /// One thing that arrived.
 #[derive(Debug)]
@@ -16,6 +17,17 @@ pub(crate) enum Arrived<'a> {
     Event(EventFrame<'a>, &'a [u8]),
     /// Anything else, with the bytes that it was packed in.
     Message(Message, usize),
+}
+
+impl Arrived<'_> {
+    fn is_event(&self) -> bool {
+        match self {
+            Self::Event(..) | Self::Message(Message::Event(_), _) => true,
+            // That of pysig.
+            Self::Message(Message::Call(call), _) => call.method.as_deref() == Some(methods::SIGNAL),
+            Self::Message(Message::Reply(_), _) => false,
+        }
+    }
 }
 
 impl Peer {
@@ -29,6 +41,12 @@ impl Peer {
             return Err(CarrierError::UnknownClient(self.id));
         }
         self.heard();
+        let bytes = batch.byte_len() as u64;
+        let mut events = 0;
+        let mut take = |arrived: Arrived<'_>| {
+            events += u64::from(arrived.is_event());
+            take(arrived)
+        };
         let read = match batch.encoding() {
             Encoding::Values => {
                 std::iter::from_fn(|| batch.next_message()).try_for_each(|message| take(Arrived::Message(message, 0)))
@@ -40,6 +58,8 @@ impl Peer {
             Encoding::Sig1 => self.read_frames(batch.bytes(), &mut take),
         };
         batch.clear();
+        self.bytes_in.fetch_add(bytes, Ordering::Relaxed);
+        self.events_in.fetch_add(events, Ordering::Relaxed);
         read
     }
 

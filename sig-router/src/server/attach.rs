@@ -86,13 +86,18 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
         states,
     };
     let shared = Arc::clone(shared);
+    let id = shared.carrier_came(carrier.name());
     // The supervisor belongs to the server, so that the server's shutdown waits for it.
     shared.clone().tasks.spawn("carrier", async move {
         let mut backoff = Backoff::new(Reconnect::default());
         // The first "retry" of a back-off is immediate, which is the first start.
         backoff.next(0.0);
         while !tasks.is_stopped() {
-            state.send_if_modified(|state| std::mem::replace(state, CarrierState::Running) != CarrierState::Running);
+            let is_news = state
+                .send_if_modified(|state| std::mem::replace(state, CarrierState::Running) != CarrierState::Running);
+            if is_news {
+                shared.carrier_is(id, &CarrierState::Running);
+            }
             let began = Instant::now();
             let error = run_once(&shared, &carrier, &tasks).await;
             if tasks.is_stopped() {
@@ -109,12 +114,15 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
                 ?retry_in,
                 "a carrier failed; it is started again"
             );
-            state.send_replace(CarrierState::Restarting { error, retry_in });
+            let restarting = CarrierState::Restarting { error, retry_in };
+            shared.carrier_is(id, &restarting);
+            state.send_replace(restarting);
             let _ = tasks
                 .stop_token()
                 .run_until_cancelled(tokio::time::sleep(retry_in))
                 .await;
         }
+        shared.carrier_is(id, &CarrierState::Stopped);
         state.send_replace(CarrierState::Stopped);
     });
     handle

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -19,6 +19,7 @@ use super::{ClientInfo, Shared};
 use crate::clock;
 use crate::error::RequestError;
 use crate::hub::Hub;
+use crate::inspect::ClientConnected;
 use crate::outbox::{Outbox, UNREAD};
 use crate::outlet::Receipt;
 use crate::peer::{Arrived, Peer};
@@ -45,6 +46,8 @@ pub(crate) struct ClientSession {
     /// Answers that nobody waited for any more.
     late: AtomicU64,
     opened: Instant,
+    /// What the client speaks, from when it was told that it is there.
+    told: OnceLock<&'static str>,
     phase: Mutex<Phase>,
     /// Why the client was just refused, to be logged once no lock is held.
     refusal: Mutex<Option<Refuse>>,
@@ -89,6 +92,7 @@ impl ClientSession {
             replies: Mutex::new(Replies::new(MAX_WAITING)),
             late: AtomicU64::new(0),
             opened: clock::now(),
+            told: OnceLock::new(),
             phase: Mutex::new(Phase::New),
             refusal: Mutex::new(None),
             me: me.clone(),
@@ -121,6 +125,25 @@ impl ClientSession {
 
     pub(super) fn carrier_name(&self) -> &'static str {
         self.outbox().carrier().name()
+    }
+
+    pub(super) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// The client has said what it speaks: it is there.
+    fn tell_of(&self, dialect: &'static str) {
+        if self.told.set(dialect).is_err() {
+            return;
+        }
+        if let Some(shared) = self.shared.upgrade() {
+            shared.client_came(ClientConnected {
+                id: self.id().get(),
+                carrier: self.carrier_name().to_owned(),
+                address: self.outbox().peer().address.clone(),
+                dialect: dialect.to_owned(),
+            });
+        }
     }
 
     pub(super) fn info(&self) -> ClientInfo {
@@ -238,8 +261,10 @@ impl ClientSession {
                 _ => return Err(before_hello()),
             };
             if let Phase::Native(_) = phase {
+                self.tell_of("sig/1");
                 return Ok(());
             }
+            self.tell_of("pysig");
         }
         match (phase, message) {
             (Phase::Gone | Phase::New, _) => Ok(()),
@@ -343,9 +368,11 @@ impl Receiver for ClientSession {
     }
 
     fn retire(&self, why: Disconnect) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.clients.remove(&self.id());
-        }
+        let shared = self.shared.upgrade();
+        let was_there = shared
+            .as_ref()
+            .and_then(|shared| shared.remove_client(self.id()))
+            .is_some();
         let mut current = self.phase.lock();
         let why = match &*current {
             // One of ours says goodbye before it closes its link; one that was killed does not.
@@ -357,6 +384,9 @@ impl Receiver for ClientSession {
         drop(current);
         tracing::debug!(client = %self.id(), %why, "client disconnected");
         self.leave(phase, why.reason);
+        if let (Some(shared), Some(dialect), true) = (shared, self.told.get(), was_there) {
+            shared.client_left(self, dialect, &why);
+        }
         // Whoever waits for a reply learns that none will come.
         drop(self.replies.lock().drain());
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sig_core::SenderName;
+use sig_core::{ClientId, SenderName};
 
 use crate::clock;
 use crate::hub::Hub;
-use crate::pressure::{Gate, GivenUp, Stallable};
+use crate::pressure::{Gate, GivenUp, Stallable, Whose};
 
 /// How long a client may hold a sender up in one go. Longer than it gives its own listeners.
 const PATIENCE: Duration = Duration::from_secs(7);
@@ -23,6 +23,7 @@ pub(super) struct Holds {
 
 /// One sender that a client holds up.
 struct Hold {
+    client: ClientId,
     sender: SenderName,
     since: Instant,
     gate: Arc<Gate>,
@@ -32,7 +33,7 @@ struct Hold {
 
 impl Holds {
     /// The client's listeners have no room for more of this sender's events. Saying so again gives no more time.
-    pub(super) fn hold(&mut self, hub: &Hub, sender: SenderName) {
+    pub(super) fn hold(&mut self, hub: &Hub, client: ClientId, sender: SenderName) {
         let Some(record) = hub.sender(sender.as_str()) else {
             return;
         };
@@ -45,6 +46,7 @@ impl Holds {
         self.by_sender.retain(|_, hold| Arc::strong_count(&hold.gate) > 1);
         record.gate.shut();
         let hold = Arc::new(Hold {
+            client,
             sender: sender.clone(),
             since: clock::now(),
             gate: Arc::clone(&record.gate),
@@ -92,6 +94,10 @@ impl Stallable for Hold {
         } else {
             GivenUp::NotFull
         }
+    }
+
+    fn laggard(&self) -> (Whose, Option<Instant>) {
+        (Whose::Client(self.client), Some(self.since))
     }
 }
 

@@ -6,6 +6,7 @@ mod credit;
 mod forward;
 mod holds;
 mod inbound;
+mod inspect;
 mod methods;
 mod native;
 mod pysig;
@@ -25,11 +26,13 @@ use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks};
 
 pub use attach::{CarrierHandle, CarrierState};
 use client::ClientSession;
+use inspect::Watched;
 
 use crate::closed::{Closed, Closing};
 use crate::error::{ListenError, RouterError};
 use crate::event::Event;
 use crate::hub::{Hub, SenderInfo};
+use crate::inspect::Inspector;
 use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
 use crate::router::{PendingRequest, Router};
@@ -51,6 +54,7 @@ pub(crate) struct Shared {
     /// Names this run of the router: aliases are valid within it.
     epoch: u64,
     closing: AtomicBool,
+    watched: Watched,
 }
 
 /// A [`Router`] for many clients, over any number of carriers at once.
@@ -125,7 +129,9 @@ impl ServerBuilder {
             router_id: format!("{:032x}", fastrand::u128(..)),
             epoch: fastrand::u64(..EPOCHS),
             closing: AtomicBool::new(false),
+            watched: Watched::default(),
         });
+        shared.watch(&hub);
         shared.tasks.spawn(
             "ticker",
             ticker::run(Arc::downgrade(&shared), shared.tasks.stop_token().clone()),
@@ -268,6 +274,12 @@ impl ServerRouter {
         clients
     }
 
+    /// How the router fares: what its sender `#router` answers, for this program.
+    #[must_use]
+    pub fn inspect(&self) -> Inspector {
+        self.router.inspect()
+    }
+
     /// Throws a client out. Its senders leave with the reason `kicked`. False if there is no such client.
     pub fn kick(&self, client: ClientId, why: impl Into<String>) -> bool {
         let session = self.owner.shared.clients.get(&client).map(|client| Arc::clone(&client));
@@ -318,7 +330,7 @@ impl fmt::Debug for ServerRouter {
     }
 }
 
-/// The topology: every sender, its events and who listens to them.
+/// The topology: every sender, its events and who listens to them. With `{:#}` the router's own sender too.
 impl fmt::Display for ServerRouter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.router, f)

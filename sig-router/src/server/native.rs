@@ -18,7 +18,7 @@ use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet, Terms};
 use crate::peer::content_type;
 use crate::policy::Policy;
-use crate::pressure::Gate;
+use crate::pressure::{Gate, Whose};
 use crate::request::Requests;
 use crate::session::params::{
     AddListener, AddListenerReply, AddSender, AddSenderReply, Cancel, RemoveListener, RemoveSender, RequestParams,
@@ -85,6 +85,10 @@ impl Outlet for Subscriber {
     }
 
     fn close(&self) {}
+
+    fn whose(&self) -> Option<Whose> {
+        Some(Whose::Client(self.outbox.id()))
+    }
 }
 
 impl Native {
@@ -229,7 +233,7 @@ impl Native {
             methods::HEARTBEAT => return Ok(()),
             STALL => {
                 if let Ok(StallParams { sender }) = params.parse() {
-                    self.holds.hold(session.hub(), sender);
+                    self.holds.hold(session.hub(), session.id(), sender);
                 }
                 return Ok(());
             }

@@ -23,7 +23,7 @@ use crate::outbox::{Outbox, PacedEvent};
 use crate::outlet::{Item, Outlet, Receipt, Terms};
 use crate::peer::wait_open;
 use crate::policy::Policy;
-use crate::pressure::Gate;
+use crate::pressure::{Gate, Whose};
 use crate::request::Requests;
 use crate::session::methods;
 use crate::session::params::{MAX_LISTED, RequestParams, methods as methods_of};
@@ -206,6 +206,10 @@ impl Outlet for PysigListener {
     fn catch_up(&self, _: CatchUp) {}
 
     fn close(&self) {}
+
+    fn whose(&self) -> Option<Whose> {
+        Some(Whose::Client(self.outbox.id()))
+    }
 }
 
 impl fmt::Debug for PysigListener {

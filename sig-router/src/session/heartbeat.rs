@@ -42,6 +42,16 @@ impl Heartbeat {
         }
     }
 
+    /// The period, if there is one.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        self.period
+    }
+
+    /// How long the peer has been silent.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.heard)
+    }
+
     /// Something arrived from the peer, whatever it was.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.heard = self.heard.max(now);
