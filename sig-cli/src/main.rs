@@ -11,6 +11,7 @@ mod exposure;
 mod host;
 mod inspect;
 mod output;
+mod policy;
 mod serving;
 mod stop;
 mod taken;

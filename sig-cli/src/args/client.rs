@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 use sig_core::{CarrierUrl, EventName, NameError, SenderName, Topic};
+use sig_router::Policy;
 
-use crate::duration;
+use crate::{duration, policy};
 
 /// Which router to talk to.
 #[derive(Debug, Args)]
@@ -31,16 +32,29 @@ Topics:
   #CHANNEL        the events of this name of all senders (quote it: '#alarm')
   *               everything (quote it: '*'); the default
 
-With --json each event is {\"sender\":..,\"event\":..,\"number\":..,\"data\":..}.
+Policies:
+  block=TIME      the sender waits, but not longer than TIME for nothing at all (5s by default)
+  drop-oldest=N   keep the newest N, lose the others
+  drop-newest=N   keep the first N, lose the others
+  latest          keep the newest of each event, skip those before it
+  rate=HZ         at most so many of each event a second, skip the others
+
+With --json each event is {\"sender\":..,\"event\":..,\"number\":..,\"data\":..}; \"skipped\" says how many the policy left
+out before it, and \"retained_ms\" how old a last value is that was there before.
 
 Examples:
   sig listen
   sig listen host/cpu
-  sig listen timer '#alarm' --count 10")]
+  sig listen timer '#alarm' --count 10
+  sig listen host/cpu --policy latest")]
 pub(crate) struct Listen {
     /// What to listen to
     #[arg(value_name = "TOPIC", default_value = "*", hide_default_value = true)]
     pub(crate) topics: Vec<Topic>,
+
+    /// What happens when events come faster than they can be printed
+    #[arg(long, value_name = "POLICY", value_parser = policy::parse)]
+    pub(crate) policy: Option<Policy>,
 
     /// End after this many events
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &Listen, context: &mut Context) -> Result<Code, Fa
 async fn listen(args: &Listen, link: &Link, context: &mut Context) -> Result<Code, Failure> {
     let listening = context.unless_stopped(async {
         let hints = unmatched::hints(&args.topics, link).await;
-        subscribe(&args.topics, link).await.map(|events| (hints, events))
+        subscribe(args, link).await.map(|events| (hints, events))
     });
     let (hints, events) = listening.await??;
     for hint in hints {
@@ -62,12 +62,13 @@ async fn listen(args: &Listen, link: &Link, context: &mut Context) -> Result<Cod
     }
 }
 
-async fn subscribe(topics: &[Topic], link: &Link) -> Result<SelectAll<BoxStream<'static, Item>>, Failure> {
+async fn subscribe(args: &Listen, link: &Link) -> Result<SelectAll<BoxStream<'static, Item>>, Failure> {
     let mut events = SelectAll::new();
-    for (index, topic) in topics.iter().enumerate() {
+    for (index, topic) in args.topics.iter().enumerate() {
+        let listen = sig_router::Listen::from(topic).policy(args.policy.unwrap_or_default());
         let stream = link
             .client
-            .listen_remote(topic)
+            .listen_remote(listen)
             .await
             .map_err(|error| lost(&link.url, &error))?;
         events.push(stream.map(move |item| (index, item)).boxed());
@@ -143,10 +144,7 @@ impl Printer<'_> {
         if self.topics.iter().position(|topic| topic.matches(sender, name)) != Some(index) {
             return Ok(());
         }
-        let payload = event
-            .payload()
-            .map_err(|error| Failure::new(Code::Failed, "codec", error))?;
-        self.context.out.event(sender, name, event.number(), &payload)?;
+        self.context.out.event(event)?;
         self.printed += 1;
         Ok(())
     }

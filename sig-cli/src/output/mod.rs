@@ -7,9 +7,10 @@ use std::io::{self, BufWriter, Stdout, Write as _};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use sig_core::{EventName, Payload, SenderName};
+use sig_core::{EventName, SenderName};
+use sig_router::Event;
 
-use crate::exit::Failure;
+use crate::exit::{Code, Failure};
 
 mod data;
 
@@ -33,11 +34,20 @@ pub(crate) struct Output {
     out: BufWriter<Stdout>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 #[derive(Serialize)]
 struct EventLine<'a> {
     sender: &'a SenderName,
     event: &'a EventName,
     number: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retained_ms: Option<u128>,
     data: &'a serde_json::value::RawValue,
 }
 
@@ -85,24 +95,25 @@ impl Output {
     }
 
     /// Writes one event.
-    pub(crate) fn event(
-        &mut self,
-        sender: &SenderName,
-        event: &EventName,
-        number: u64,
-        payload: &Payload,
-    ) -> Result<(), Failure> {
-        let text = payload_text(payload);
+    pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        let payload = event
+            .payload()
+            .map_err(|error| Failure::new(Code::Failed, "codec", error))?;
+        let (sender, name, number) = (event.sender(), event.name(), event.number());
+        let retained_ms = event.retained().map(|age| age.as_millis());
+        let text = payload_text(&payload);
         if self.json {
             let data = serde_json::from_str(&text).map_err(|error| Failure::output(&error.into()))?;
             return self.object(&EventLine {
                 sender,
-                event,
+                event: name,
                 number,
+                skipped: event.skipped(),
+                retained_ms,
                 data,
             });
         }
-        let line = event_line(self.colour, self.width, sender, event, &text);
+        let line = event_line(self.colour, self.width, sender, name, &text);
         writeln!(self.out, "{line}").map_err(|error| Failure::output(&error))
     }
 

@@ -10,6 +10,11 @@ use crate::policy::Policy;
 /// Droppable events never take more memory than this in one queue.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
+/// While fewer than this wait, every change of presence is told.
+const CROWDED: usize = 256;
+
+const CONNECTS: Class = Class::Presence { connects: true };
+
 /// So many places that are empty cost nothing worth tidying up.
 const FEW: usize = 64;
 
@@ -30,7 +35,7 @@ pub(crate) struct Arriving<'a> {
 pub(crate) enum Class {
     /// Under a policy, together with the others of this listener.
     Event { policy: Policy, listener: u64 },
-    /// `#connect`, or else `#disconnect`: never lost, but not more than a pair of each sender waits.
+    /// `#connect`, or else `#disconnect`: never lost, but where much waits not more than a pair of each sender.
     Presence { connects: bool },
     /// Neither: it just keeps its place.
     Notice,
@@ -268,28 +273,31 @@ impl<T> Backlog<T> {
         });
     }
 
-    /// Presence. A third change of a sender makes one of the three: the listener ends in the truth, and
+    /// Presence. Where much waits, all changes of a sender become one pair at most: the listener ends in the truth, and
     /// `#connect` and `#disconnect` alternate.
     fn push_presence(&mut self, mut entry: Entry<T>, sender: &SenderName) -> Pushed {
-        let connects = entry.class == Class::Presence { connects: true };
+        let connects = entry.class == CONNECTS;
         self.let_go_of(sender);
-        let waiting = self.presence.get(sender).cloned().unwrap_or_default();
-        let [first, second] = waiting[..] else {
-            let place = self.append(entry);
-            self.presence.entry(sender.clone()).or_default().push(place);
-            return Pushed::STORED;
-        };
-        self.take_back(second);
-        if connects {
-            // It is the one that waits first, with what it says now.
-            if let Some(waiting) = self.entry_mut(first) {
-                std::mem::swap(&mut waiting.item, &mut entry.item);
+        if self.live >= CROWDED {
+            let waiting = self.presence.get(sender).cloned().unwrap_or_default();
+            if let [first, rest @ ..] = &waiting[..] {
+                rest.iter().for_each(|place| drop(self.take_back(*place)));
+                let first_connects = self.entry(*first).is_some_and(|entry| entry.class == CONNECTS);
+                match (first_connects, connects) {
+                    (true, true) => {
+                        // It is the one that waits first, with what it says now.
+                        if let Some(waiting) = self.entry_mut(*first) {
+                            std::mem::swap(&mut waiting.item, &mut entry.item);
+                        }
+                        return Pushed::STORED;
+                    }
+                    (false, false) => drop(self.take_back(*first)),
+                    (true, false) | (false, true) => {}
+                }
             }
-        } else {
-            self.take_back(first);
-            let place = self.append(entry);
-            self.presence.insert(sender.clone(), vec![place]);
         }
+        let place = self.append(entry);
+        self.presence.entry(sender.clone()).or_default().push(place);
         Pushed::STORED
     }
 

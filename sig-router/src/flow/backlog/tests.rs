@@ -107,22 +107,48 @@ fn what_is_held_back_comes_before_its_sender_leaves() {
     assert_eq!(drain(&mut backlog), [(1, 1, 0), (1, 2, 0), (99, 3, 0)]);
 }
 
+/// Presence that waits: its kind, `+` or `-`, and its number.
+fn presence_of(backlog: &mut Backlog<u64>) -> Vec<(char, u64)> {
+    let sign = |class| match class {
+        Class::Presence { connects: true } => '+',
+        Class::Presence { connects: false } => '-',
+        Class::Event { .. } | Class::Notice => 'e',
+    };
+    let entries = std::iter::from_fn(|| backlog.pop());
+    let all = entries.map(|entry| (sign(entry.class), entry.item));
+    all.filter(|(sign, _)| *sign != 'e').collect()
+}
+
 #[test]
-fn promise_3_a_pair_of_presence_waits_at_most_and_ends_in_the_truth() {
-    // The listener knows that s is there.
+fn promise_3_every_change_is_told_in_its_place_while_little_waits() {
     let mut backlog = Backlog::default();
-    for n in 0..100 {
-        presence(&mut backlog, "s", n % 2 == 1, n);
-        presence(&mut backlog, "other", n % 2 == 1, n);
+    (0..100).for_each(|n| presence(&mut backlog, "s", n % 2 == 0, n));
+    assert_eq!(presence_of(&mut backlog).len(), 100);
+}
+
+#[test]
+fn promise_3_where_much_waits_a_pair_of_presence_does_at_most_and_ends_in_the_truth() {
+    for (begins_connected, ends_connected) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut backlog = Backlog::default();
+        (0..500).for_each(|n| drop(push(&mut backlog, Policy::default(), 1, n)));
+        // The listener knows how it begins.
+        let first = u64::from(begins_connected);
+        let last = 1000 + u64::from(!ends_connected);
+        for n in first..=last {
+            presence(&mut backlog, "s", n % 2 == 0, n);
+            presence(&mut backlog, "other", n % 2 == 0, n);
+        }
+        assert!(backlog.len() <= 504);
+        let told: Vec<_> = presence_of(&mut backlog).into_iter().step_by(2).collect();
+        let signs: String = told.iter().map(|(sign, _)| *sign).collect();
+        let expected = match (begins_connected, ends_connected) {
+            (false, true) => "+",
+            (false, false) => "+-",
+            (true, false) => "-",
+            (true, true) => "-+",
+        };
+        assert_eq!((signs.as_str(), told.last().unwrap().1), (expected, last));
     }
-    assert_eq!(backlog.len(), 4);
-    let numbers: Vec<_> = drain(&mut backlog).iter().map(|(_, n, _)| *n).collect();
-    assert_eq!(numbers, [98, 98, 99, 99]);
-    // It does not.
-    for n in 0..101 {
-        presence(&mut backlog, "s", n % 2 == 0, n);
-    }
-    assert_eq!(drain(&mut backlog), [(99, 100, 0)]);
 }
 
 #[test]
