@@ -49,11 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     })?;
 
-    let target: f64 = lab
-        .remote_request("oven", "heat", &180)
-        .timeout(SOON)
-        .wait()?
-        .parse()?;
+    let target: f64 = lab.remote_request("oven", "heat", &180).timeout(SOON).wait()?.parse()?;
     println!("the oven heats to {target} degrees");
     let driver = thread::spawn(move || [60, 180, 220].iter().try_for_each(|degrees| celsius.trigger(degrees)));
     for _ in 0..3 {

@@ -135,12 +135,7 @@ fn command(program: &OsStr) -> String {
 
 fn print(item: &Result<Event<'static>, Lagged>, out: &mut Output) -> Result<(), Failure> {
     match item {
-        Ok(event) => {
-            let payload = event
-                .payload()
-                .map_err(|error| Failure::new(Code::Failed, "codec", error))?;
-            out.event(event.sender(), event.name(), event.number(), &payload)
-        }
+        Ok(event) => out.event(event),
         Err(lagged) => {
             out.note("lagged", lagged);
             Ok(())

@@ -10,7 +10,7 @@ use crate::policy::Policy;
 /// Droppable events never take more memory than this in one queue.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// While fewer than this wait, every change of presence is told.
+/// While fewer changes of presence than this wait, every one is told.
 const CROWDED: usize = 256;
 
 const CONNECTS: Class = Class::Presence { connects: true };
@@ -35,7 +35,7 @@ pub(crate) struct Arriving<'a> {
 pub(crate) enum Class {
     /// Under a policy, together with the others of this listener.
     Event { policy: Policy, listener: u64 },
-    /// `#connect`, or else `#disconnect`: never lost, but where much waits not more than a pair of each sender.
+    /// `#connect`, or else `#disconnect`: never lost, but where much of it waits not more than a pair of each sender.
     Presence { connects: bool },
     /// Neither: it just keeps its place.
     Notice,
@@ -85,8 +85,9 @@ pub(crate) struct Backlog<T> {
     rated: HashMap<u32, Rated<T>>,
     /// When the next of those that are held back is due.
     next_due: Option<Instant>,
-    /// The places of presence that waits, by sender.
+    /// The places of presence that waits, by sender, and how many those are.
     presence: HashMap<SenderName, Vec<u64>>,
+    changes: usize,
 }
 
 /// An event under [`Policy::Rate`].
@@ -112,6 +113,7 @@ impl<T> Default for Backlog<T> {
             rated: HashMap::new(),
             next_due: None,
             presence: HashMap::new(),
+            changes: 0,
         }
     }
 }
@@ -273,12 +275,12 @@ impl<T> Backlog<T> {
         });
     }
 
-    /// Presence. Where much waits, all changes of a sender become one pair at most: the listener ends in the truth, and
+    /// Presence. Where much of it waits, all changes of a sender become one pair at most: the listener ends in the truth, and
     /// `#connect` and `#disconnect` alternate.
     fn push_presence(&mut self, mut entry: Entry<T>, sender: &SenderName) -> Pushed {
         let connects = entry.class == CONNECTS;
         self.let_go_of(sender);
-        if self.live >= CROWDED {
+        if self.changes >= CROWDED {
             let waiting = self.presence.get(sender).cloned().unwrap_or_default();
             if let [first, rest @ ..] = &waiting[..] {
                 rest.iter().for_each(|place| drop(self.take_back(*place)));
@@ -298,6 +300,7 @@ impl<T> Backlog<T> {
         }
         let place = self.append(entry);
         self.presence.entry(sender.clone()).or_default().push(place);
+        self.changes += 1;
         Pushed::STORED
     }
 
@@ -453,6 +456,7 @@ impl<T> Backlog<T> {
                     return;
                 };
                 places.retain(|other| *other != place);
+                self.changes -= 1;
                 if places.is_empty() {
                     self.presence.remove(sender);
                 }
