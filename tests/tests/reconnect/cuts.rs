@@ -168,5 +168,6 @@ async fn events_lost_in_a_cut_are_gaps_in_the_numbers_and_never_disorder() {
     };
     let ((), (received, missed)) = tokio::join!(sending, receiving);
     assert_eq!(received + missed, COUNT);
-    assert!(received > COUNT / 2, "{received} received");
+    // At least what followed the last cut.
+    assert!(received >= COUNT / 8, "{received} received");
 }

@@ -335,8 +335,8 @@ async fn promise_1_and_5_under_cuts_nothing_is_given_up_here_and_nothing_is_out_
         };
         let ((), (received, lost)) = tokio::join!(sending, receiving);
         assert_eq!(received + lost, COUNT);
-        // Whatever was triggered without a link has come: only what was under way may be missing.
-        assert!(received >= COUNT / 4, "{carrier}: {received} received");
+        // At least what followed the last cut; what was under way in one may be missing.
+        assert!(received >= COUNT / 8, "{carrier}: {received} received");
         assert_eq!((sender.kept(), sender.lost()), (0, 0), "{carrier}");
     }
 }
