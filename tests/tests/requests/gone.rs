@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use sig_core::Dialect;
 use sig_router::{RequestError, Router};
 use sig_tests::proxy::{Cable, Proxy};
-use sig_tests::rig::{WAIT, client_of, connected, soon};
+use sig_tests::rig::{WAIT, client_of, client_over, connected, soon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::world::{World, called, callee, dropped, hanging};
 
@@ -129,10 +130,10 @@ async fn promise_4_a_callee_that_is_removed_is_gone_within_100_ms_and_its_handle
 }
 
 #[tokio::test]
-async fn promise_4_the_news_that_a_callee_is_gone_overtakes_its_events() {
+async fn promise_4_a_callee_that_is_removed_behind_a_full_queue_is_gone_at_once() {
     let world = World::tcp();
     let (asker, client) = (world.client(), world.client());
-    // A listener that takes nothing holds the events up, and the removal behind them.
+    // A listener that takes nothing.
     let _frozen = world.server.listen("callee/e").unwrap();
     let (sender, mut tells) = callee(&client).await;
     connected(&asker).await;
@@ -198,8 +199,39 @@ async fn promise_4_a_pysig_callee_that_removes_its_sender_or_goes_is_gone() {
     }
 }
 
-/// Reads until this text has come.
-async fn read_until(stream: &mut TcpStream, text: &str) {
+/// pysig's server takes no request back: the client that removes its sender answers for it.
+#[tokio::test]
+async fn promise_4_a_pysig_server_that_asks_is_told_that_the_callee_is_gone() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let client = client_over(sig_carrier_tcp::dial(&address).unwrap().with_dialect(Dialect::Pysig));
+    let (mut server, _) = listener.accept().await.unwrap();
+    let done = |id: u64| format!(r#"{{"id": {id}, "status": 0, "response": null}}"#).into_bytes();
+    let registering = async {
+        read_until(&mut server, "add_sender").await;
+        server.write_all(&done(1)).await.unwrap();
+    };
+    let ((sender, mut tells), ()) = tokio::join!(callee(&client), registering);
+    let ask = br#"{"id": 70, "method": "request", "params": {"sender": "callee", "method": "hang"}}"#;
+    server.write_all(ask).await.unwrap();
+    called(&mut tells).await;
+    let removing = async {
+        let text = read_until(&mut server, "remove_sender").await;
+        let told = "callee left before it answered";
+        // Nothing else comes before its call was answered.
+        server.write_all(&done(2)).await.unwrap();
+        if !text.contains(told) {
+            read_until(&mut server, told).await;
+        }
+    };
+    let began = Instant::now();
+    tokio::join!(sender.remove(), removing);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    dropped(&mut tells).await;
+}
+
+/// Reads until this text has come, and gives all that came.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut read = String::new();
     let mut buffer = [0; 4096];
     while !read.contains(text) {
@@ -207,4 +239,5 @@ async fn read_until(stream: &mut TcpStream, text: &str) {
         assert_ne!(count, 0, "it ended after {read}");
         read += std::str::from_utf8(&buffer[..count]).unwrap();
     }
+    read
 }
