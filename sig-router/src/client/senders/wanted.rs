@@ -78,7 +78,7 @@ impl Wanted {
         if self.entry.states().send_replace(SenderState::Gone) == SenderState::Gone {
             return None;
         }
-        // At once, while the removal keeps its place behind the last events.
+        // The router may have it, and ask it, while this program's own side does not have it yet.
         self.entry.requests().leave();
         let shared = self.shared.upgrade()?;
         self.entry.leave(&shared.local, Reason::Removed);
