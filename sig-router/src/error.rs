@@ -37,6 +37,9 @@ pub enum AddSenderError {
         /// The limit.
         limit: u32,
     },
+    /// The router has told every alias there is to somebody; none is used for two events.
+    #[error("the router has given out all of its 4294967295 aliases of events; start it anew")]
+    NoAliases,
     /// The remote router refused.
     #[error("the router refused the sender: {0}")]
     Refused(String),

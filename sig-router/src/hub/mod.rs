@@ -52,6 +52,9 @@ pub(crate) struct Hub {
     inspection: Inspection,
 }
 
+/// The alias of an event that never goes over a link. The others count from 1.
+pub(crate) const NO_ALIAS: u32 = 0;
+
 /// Everything that is looked up by name.
 #[derive(Debug, Default)]
 struct Registry {
@@ -191,11 +194,39 @@ impl Registry {
         } else {
             (name.is_channel().then(|| self.channel(name)), Arc::clone(everything))
         };
-        self.last_alias += 1;
-        let event = EventRecord::new(self.last_alias, sender, name.clone(), channel, everything);
+        let alias = self.next_alias();
+        let event = EventRecord::new(alias, sender, name.clone(), channel, everything);
         let event = Arc::new(event);
         sender.events.lock().insert(name.clone(), Arc::clone(&event));
         event
+    }
+
+    /// An alias that was never given out, or [`NO_ALIAS`] when all of them were. Such an event can be listened to, but no
+    /// sender is connected that has it.
+    fn next_alias(&mut self) -> u32 {
+        match self.last_alias.checked_add(1) {
+            Some(alias) => {
+                self.last_alias = alias;
+                alias
+            }
+            None => NO_ALIAS,
+        }
+    }
+
+    /// Whether there are aliases for all events of a sender.
+    fn has_aliases_for(&self, name: &SenderName, declared: &BTreeSet<EventName>) -> bool {
+        let record = self.senders.get(name);
+        let known = |event: &EventName| record.and_then(|record| record.event(event.as_str()));
+        let mut left = u32::MAX - self.last_alias;
+        let presence = [EventName::connect(), EventName::disconnect()];
+        declared.iter().chain(&presence).all(|event| match known(event) {
+            Some(event) => event.alias != NO_ALIAS,
+            None => {
+                let is_left = left > 0;
+                left = left.saturating_sub(1);
+                is_left
+            }
+        })
     }
 
     /// Forgets a sender that is not connected and that nobody listens to by name (P13, P25).

@@ -93,6 +93,9 @@ impl Hub {
         }
         let nesting = Nesting::enter().map_err(|limit| AddSenderError::TooDeep { limit })?;
         let mut registry = self.registry.lock();
+        if !registry.has_aliases_for(&name, &new.events) {
+            return Err(AddSenderError::NoAliases);
+        }
         let sender = registry.sender(&name);
         let mut lane = sender.lane.lock();
         if lane.is_some() {

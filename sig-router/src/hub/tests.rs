@@ -1,5 +1,6 @@
 //! What the hub promises where the public surface cannot show it: with queues of a few events, with links, and in the log.
 
+mod aliases;
 mod flow;
 mod links;
 mod log;

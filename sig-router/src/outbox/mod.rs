@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use lanes::{Form, Lane, Lanes};
 
 use crate::clock;
-use crate::hub::{CatchUp, EventRecord};
+use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
 use crate::outlet::{Item, Terms};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
 use crate::session::params::Forget;
@@ -667,6 +667,9 @@ fn announce_in(
     event: &Arc<EventRecord>,
     number: u64,
 ) -> Result<(), CodecError> {
+    if event.alias == NO_ALIAS {
+        return Ok(());
+    }
     let series = event.series();
     if announced.get(&event.alias).is_some_and(|(known, _)| *known == series) {
         return Ok(());

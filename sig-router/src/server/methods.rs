@@ -86,7 +86,10 @@ pub(super) fn refused_sender(error: &AddSenderError) -> Outcome {
     let code = match error {
         AddSenderError::NameTaken { .. } => "name_taken",
         AddSenderError::Name(_) | AddSenderError::Empty { .. } | AddSenderError::Presence { .. } => "malformed",
-        AddSenderError::Refused(_) | AddSenderError::TooDeep { .. } | AddSenderError::Closed => "refused",
+        AddSenderError::Refused(_)
+        | AddSenderError::TooDeep { .. }
+        | AddSenderError::NoAliases
+        | AddSenderError::Closed => "refused",
     };
     failed(code, error)
 }
