@@ -288,7 +288,16 @@ pub(crate) struct Stalls {
 
 impl Stalls {
     pub(crate) fn add(&self, queue: Weak<dyn Stallable>) {
-        self.full.lock().push(queue);
+        let mut full = self.full.lock();
+        if full.len() == full.capacity() {
+            // Nobody need ever call `relieve`: what is gone must not pile up. Half of the room is new after this, so
+            // that it is seldom done.
+            full.retain(|queue| queue.strong_count() > 0);
+            let live = full.len();
+            full.reserve(live.max(8));
+        }
+        full.push(queue);
+        drop(full);
         self.added.notify_one();
     }
 
@@ -351,5 +360,33 @@ impl Stalls {
 pub(crate) fn release_all(gates: Vec<Arc<Gate>>) {
     for gate in gates {
         gate.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Full;
+
+    impl Stallable for Full {
+        fn give_up(&self, now: Instant) -> GivenUp {
+            GivenUp::NotYet(now)
+        }
+    }
+
+    #[test]
+    fn promise_6_queues_that_are_gone_do_not_pile_up() {
+        let stalls = Stalls::default();
+        let live: Vec<Arc<dyn Stallable>> = (0..100).map(|_| Arc::new(Full) as _).collect();
+        live.iter().for_each(|queue| stalls.add(Arc::downgrade(queue)));
+        for _ in 0..100_000 {
+            let queue: Arc<dyn Stallable> = Arc::new(Full);
+            stalls.add(Arc::downgrade(&queue));
+        }
+        let full = stalls.full.lock();
+        assert!(full.capacity() <= 1024, "{}", full.capacity());
+        assert_eq!(full.iter().filter(|queue| queue.strong_count() > 0).count(), 100);
     }
 }
