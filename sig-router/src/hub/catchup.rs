@@ -71,7 +71,11 @@ impl CatchUp {
     /// Gives what there is of one sender, whose lane is held; gives back what a function is to be called with.
     pub(super) fn give(&self, hub: &Hub, sender: &SenderRecord, is_local: bool) -> Vec<(Arc<EventRecord>, Kept)> {
         let mut calls = Vec::new();
-        let events: Vec<_> = sender.events.lock().values().cloned().collect();
+        let events: Vec<_> = match &self.topic {
+            // Looked up, since a sender may have many.
+            Topic::Event(_, name) | Topic::Channel(name) => sender.event(name.as_str()).into_iter().collect(),
+            Topic::Router | Topic::Sender(_) => sender.events.lock().values().cloned().collect(),
+        };
         for event in events {
             if !self.topic.matches(&sender.name, event.name()) {
                 continue;
