@@ -374,6 +374,10 @@ mod tests {
         fn give_up(&self, now: Instant) -> GivenUp {
             GivenUp::NotYet(now)
         }
+
+        fn laggard(&self) -> (Whose, Option<Instant>) {
+            (Whose::Place(Location::caller()), None)
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,6 +27,7 @@ pub struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
     cable: watch::Sender<Cable>,
+    torn: watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
 
@@ -40,11 +41,13 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (cable, state) = watch::channel(Cable::Whole);
+        let (torn, tears) = watch::channel(0);
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, target.to_owned(), state));
+        tasks.spawn(accept(listener, target.to_owned(), state, tears));
         Self {
             address,
             cable,
+            torn,
             _tasks: tasks,
         }
     }
@@ -53,32 +56,46 @@ impl Proxy {
     pub fn set(&self, cable: Cable) {
         self.cable.send_replace(cable);
     }
+
+    /// Makes the connections that there are half-open: closes them towards the client, and keeps them towards the
+    /// server, silent, until the proxy is dropped. New ones are as the cable is.
+    pub fn tear(&self) {
+        self.torn.send_modify(|tears| *tears += 1);
+    }
 }
 
-async fn accept(listener: TcpListener, target: String, cable: watch::Receiver<Cable>) {
+async fn accept(listener: TcpListener, target: String, cable: watch::Receiver<Cable>, torn: watch::Receiver<u64>) {
     let mut links = JoinSet::new();
     loop {
         let Ok((near, _)) = listener.accept().await else { return };
         while links.try_join_next().is_some() {}
-        links.spawn(link(near, target.clone(), cable.clone()));
+        let mut torn = torn.clone();
+        torn.mark_unchanged();
+        links.spawn(link(near, target.clone(), cable.clone(), torn));
     }
 }
 
 /// One connection: ends when either side closes, or the cable is cut.
-async fn link(near: TcpStream, target: String, mut cable: watch::Receiver<Cable>) {
+async fn link(mut near: TcpStream, target: String, mut cable: watch::Receiver<Cable>, mut torn: watch::Receiver<u64>) {
     let (up, down) = (cable.clone(), cable.clone());
-    let passing = async {
-        let Ok(far) = TcpStream::connect(&target).await else {
+    let passing = async move {
+        let Ok(mut far) = TcpStream::connect(&target).await else {
             return;
         };
         for stream in [&near, &far] {
             let _ = stream.set_nodelay(true);
         }
-        let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-        tokio::select! {
-            () = pass(near_read, far_write, up, |cable| matches!(cable, Cable::Whole | Cable::Deaf)) => {}
-            () = pass(far_read, near_write, down, |cable| cable == Cable::Whole) => {}
+        {
+            let ((near_read, near_write), (far_read, far_write)) = (near.split(), far.split());
+            tokio::select! {
+                () = pass(near_read, far_write, up, |cable| matches!(cable, Cable::Whole | Cable::Deaf)) => return,
+                () = pass(far_read, near_write, down, |cable| cable == Cable::Whole) => return,
+                _ = torn.changed() => {}
+            }
         }
+        drop(near);
+        std::future::pending::<()>().await;
+        drop(far);
     };
     tokio::select! {
         _ = cable.wait_for(|cable| *cable == Cable::Cut) => {}
@@ -88,8 +105,8 @@ async fn link(near: TcpStream, target: String, mut cable: watch::Receiver<Cable>
 
 /// Passes bytes on in one direction, while the cable lets it.
 async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     mut cable: watch::Receiver<Cable>,
     open: fn(Cable) -> bool,
 ) {

@@ -62,6 +62,11 @@ impl Documents {
         }
     }
 
+    /// From here on documents may have this many bytes, the one that has begun included.
+    pub fn set_max_size(&mut self, max_size: usize) {
+        self.max_size = max_size;
+    }
+
     /// Adds what was read. Call [`next`](Self::next) until it has no more before adding again: that bounds what is held
     /// to one incomplete document and one read.
     pub fn push(&mut self, bytes: &[u8]) {

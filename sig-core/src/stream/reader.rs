@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::inbox::Inbox;
 use super::link::Wire;
+use crate::HELLO_MAX_FRAME;
 use crate::batch::Batch;
 use crate::carrier::Carrier;
 use crate::client::{Client, Encoding};
@@ -92,7 +93,9 @@ impl Splitter {
             Self::Pysig(documents) => {
                 documents.push(bytes);
                 bytes.clear();
-                document_batch(documents)
+                documents.set_max_size(max_frame);
+                // One by one while the limit is low: the first that is accepted raises it for those behind it.
+                document_batch(documents, if max_frame > HELLO_MAX_FRAME { usize::MAX } else { 1 })
             }
         }
     }
@@ -157,12 +160,19 @@ fn packed_batch(run: BytesMut) -> Batch {
     batch
 }
 
-/// The documents that are whole.
-fn document_batch(documents: &mut Documents) -> Result<Option<Batch>, CodecError> {
+/// The documents that are whole, but no more than `most`.
+fn document_batch(documents: &mut Documents, most: usize) -> Result<Option<Batch>, CodecError> {
     let mut batch = Batch::of_frames(Encoding::Packed);
+    let mut count = 0;
     loop {
         match documents.next() {
-            Ok(Some(document)) => batch.push_frame(document),
+            Ok(Some(document)) => {
+                batch.push_frame(document);
+                count += 1;
+                if count == most {
+                    return Ok(Some(batch));
+                }
+            }
             Ok(None) if batch.is_empty() => return Ok(None),
             Err(error) if batch.is_empty() => return Err(not_json(error)),
             Ok(None) | Err(_) => return Ok(Some(batch)),

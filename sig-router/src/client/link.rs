@@ -167,6 +167,7 @@ impl Link {
     /// Says hello; a pysig server has no such thing and is open at once.
     pub(super) fn greet(self: &Arc<Self>) {
         if self.is_pysig() {
+            self.peer.allow(self.outbox().peer().max_frame);
             return supervisor::opened(self);
         }
         let carrier = self.outbox().carrier();

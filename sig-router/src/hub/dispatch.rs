@@ -138,6 +138,7 @@ impl Hub {
         if event.keeps_last() {
             event.keep(item);
         }
+        event.sender.pass(item.bytes().len());
         for (outlet, terms) in &snapshot.outlets {
             outlet.offer(event, item, &event.sender.gate, terms);
         }

@@ -1,6 +1,7 @@
 //! What a router remembers of a sender and of each of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -39,6 +40,8 @@ pub(crate) struct SenderRecord {
     pub(crate) gate: Arc<Gate>,
     /// The router does not know it any more; a new record may have taken its place.
     pub(crate) forgotten: AtomicBool,
+    /// How much of it was passed on.
+    passed: AtomicU64,
 }
 
 /// A sender's time between `#connect` and `#disconnect`.
@@ -78,6 +81,7 @@ impl SenderRecord {
             events: Mutex::default(),
             lane: Mutex::new(None),
             forgotten: AtomicBool::new(false),
+            passed: AtomicU64::new(0),
         }
     }
 
@@ -100,6 +104,31 @@ impl SenderRecord {
         let events = self.events.lock();
         let kept = events.values().filter(|event| event.take_last().is_some());
         kept.filter(|event| !event.name().is_presence()).cloned().collect()
+    }
+
+    /// What an event without data counts for.
+    pub(crate) const EVENT_COST: u64 = 4096;
+
+    /// An event with so many bytes of data is passed on.
+    pub(crate) fn pass(&self, bytes: usize) {
+        self.passed
+            .fetch_add(Self::EVENT_COST + bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How much was passed on so far.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    /// Its events that are channels, but for presence.
+    pub(crate) fn channels(&self) -> Vec<EventName> {
+        let events = self.events.lock();
+        // They begin alike, and so stand together.
+        let channels = events
+            .range::<str, _>((Bound::Included("#"), Bound::Unbounded))
+            .take_while(|(name, _)| name.is_channel());
+        let channels = channels.filter(|(name, _)| !name.is_presence());
+        channels.map(|(name, _)| name.clone()).collect()
     }
 
     pub(crate) fn is_connected(&self) -> bool {

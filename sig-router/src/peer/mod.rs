@@ -52,18 +52,13 @@ impl Peer {
     pub(crate) fn new(id: ClientId, outbox: Arc<Outbox>, tasks: &Tasks) -> Arc<Self> {
         // A pysig peer says no hello.
         let says_hello = outbox.peer().pacing.is_none();
-        let max_frame = if says_hello {
-            sig_core::HELLO_MAX_FRAME
-        } else {
-            outbox.peer().max_frame
-        };
         Arc::new(Self {
             id,
             outbox,
             tasks: tasks.clone(),
             gone: tasks.stop_token().child_token(),
             ending: OnceLock::new(),
-            max_frame: AtomicUsize::new(max_frame),
+            max_frame: AtomicUsize::new(sig_core::HELLO_MAX_FRAME),
             is_open: AtomicBool::new(!says_hello),
             heartbeat: Mutex::new(Heartbeat::new(None, clock::now())),
             events_in: AtomicU64::new(0),
@@ -91,11 +86,21 @@ impl Peer {
         self.max_frame.load(Ordering::Acquire)
     }
 
-    /// From the welcome on: larger frames, heartbeats, and the codec.
-    pub(crate) fn open(&self, max_frame: usize, heartbeat: Option<Duration>) {
+    /// The peer says no hello, or has said it: its codec is known.
+    pub(crate) fn skip_hello(&self) {
         self.is_open.store(true, Ordering::Release);
         self.outbox.greeted();
+    }
+
+    /// From now on the peer may send frames of this size.
+    pub(crate) fn allow(&self, max_frame: usize) {
         self.max_frame.store(max_frame, Ordering::Release);
+    }
+
+    /// From the welcome on: larger frames, heartbeats, and the codec.
+    pub(crate) fn open(&self, max_frame: usize, heartbeat: Option<Duration>) {
+        self.skip_hello();
+        self.allow(max_frame);
         self.outbox.limit_frames(max_frame);
         *self.heartbeat.lock() = Heartbeat::new(heartbeat, clock::now());
     }

@@ -12,9 +12,10 @@ use sig_core::{
 };
 use tokio::sync::oneshot;
 
-use super::inbound::upgrade;
+use super::inbound::{Roster, upgrade};
 use super::native::Native;
 use super::pysig::Pysig;
+use super::shown::{Dialect, Shown};
 use super::{ClientInfo, Shared};
 use crate::clock;
 use crate::error::RequestError;
@@ -23,12 +24,12 @@ use crate::inspect::ClientConnected;
 use crate::outbox::{Outbox, UNREAD};
 use crate::outlet::Receipt;
 use crate::peer::{Arrived, Peer};
-use crate::session::{Refuse, Replies, code, methods};
+use crate::session::{Refuse, Replies, Secret, code, methods};
 
 /// Most calls to one client that may wait for their reply.
 const MAX_WAITING: usize = 64 * 1024;
 
-/// How long a client that is refused may take to read why.
+/// How long a client that is refused may take to read why, and one that said goodbye to leave.
 const REFUSAL_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a client may take to say hello.
@@ -49,6 +50,11 @@ pub(crate) struct ClientSession {
     /// What the client speaks, from when it was told that it is there.
     told: OnceLock<&'static str>,
     phase: Mutex<Phase>,
+    shown: Shown,
+    /// Which program it is.
+    instance: OnceLock<Secret>,
+    /// The clients of its carrier.
+    roster: Arc<Roster>,
     /// Why the client was just refused, to be logged once no lock is held.
     refusal: Mutex<Option<Refuse>>,
     me: Weak<Self>,
@@ -83,6 +89,7 @@ impl ClientSession {
         shared: Weak<Shared>,
         hub: Arc<Hub>,
         outbox: Arc<Outbox>,
+        roster: Arc<Roster>,
         tasks: &Tasks,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
@@ -94,6 +101,9 @@ impl ClientSession {
             opened: clock::now(),
             told: OnceLock::new(),
             phase: Mutex::new(Phase::New),
+            shown: Shown::default(),
+            instance: OnceLock::new(),
+            roster,
             refusal: Mutex::new(None),
             me: me.clone(),
         })
@@ -147,19 +157,13 @@ impl ClientSession {
     }
 
     pub(super) fn info(&self) -> ClientInfo {
-        let (dialect, senders, listeners) = match &*self.phase.lock() {
-            Phase::New => ("", 0, 0),
-            Phase::Native(native) => ("sig/1", native.count_senders(), native.count_listeners()),
-            Phase::Pysig(pysig) => ("pysig", pysig.count_senders(), pysig.count_listeners()),
-            Phase::Gone => ("gone", 0, 0),
-        };
         ClientInfo {
             id: self.id(),
             carrier: self.carrier_name(),
             address: self.outbox().peer().address.clone(),
-            dialect,
-            senders,
-            listeners,
+            dialect: self.shown.dialect(),
+            senders: self.shown.senders(),
+            listeners: self.shown.listeners(),
             waiting: self.outbox().waiting(),
             lost: self.outbox().lost(),
             skipped: self.outbox().skipped(),
@@ -167,11 +171,49 @@ impl ClientSession {
         }
     }
 
+    /// What is shown of the client, kept up to date by its dialect.
+    pub(super) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// The client is not what it was any more. Gives that.
+    fn end_phase(&self, phase: &mut Phase) -> Phase {
+        self.shown.set_dialect(Dialect::Gone);
+        std::mem::replace(phase, Phase::Gone)
+    }
+
+    /// Notes which program the client is; see [`replaces`](Self::replaces).
+    pub(super) fn set_instance(&self, instance: &Secret) {
+        let _ = self.instance.set(instance.clone());
+    }
+
+    /// Whether this is a link of the same program.
+    pub(super) fn is_of(&self, instance: &Secret) -> bool {
+        self.instance.get().is_some_and(|own| own.matches(instance))
+    }
+
+    /// The client's program has connected anew: what it had here is over, before the new link has any of it. A link that
+    /// is alive after all, because two programs have the same secret, learns it.
+    pub(super) fn replaced(&self) {
+        let mut phase = self.phase.lock();
+        if !matches!(*phase, Phase::Gone) {
+            let refuse = Refuse::never(code::REPLACED, "the same program has connected anew");
+            self.refuse_for(&mut phase, &refuse, Reason::Replaced);
+        }
+        drop(phase);
+        // Whoever waits for a reply learns that none will come.
+        drop(self.replies.lock().drain());
+    }
+
     /// Tells the client why it cannot stay; it is thrown out once that is sent.
     fn refuse(&self, phase: &mut Phase, refuse: &Refuse) {
         *self.refusal.lock() = Some(refuse.clone());
-        self.peer.end(Disconnect::new(Reason::Kicked, refuse.text.clone()));
-        let left = std::mem::replace(phase, Phase::Gone);
+        self.refuse_for(phase, refuse, Reason::Kicked);
+    }
+
+    fn refuse_for(&self, phase: &mut Phase, refuse: &Refuse, reason: Reason) {
+        self.peer.end(Disconnect::new(reason, refuse.text.clone()));
+        let left = self.end_phase(phase);
         if self.outbox().peer().pacing.is_none() {
             let notice = RawJson::new(refuse).map(|params| Call::notice(methods::REFUSE, params));
             let _ = notice
@@ -179,7 +221,16 @@ impl ClientSession {
                 .and_then(|notice| self.outbox().send(&notice.into()));
         }
         self.outbox().finish();
-        self.leave(left, Reason::Kicked);
+        self.leave(left, reason);
+    }
+
+    /// The client said goodbye: what it had here goes, and it is thrown out once it has what waits for it, or is given
+    /// up.
+    fn part(&self, phase: &mut Phase) {
+        self.peer.end(Disconnect::closed());
+        let left = self.end_phase(phase);
+        self.outbox().finish();
+        self.leave(left, Reason::Closed);
     }
 
     /// Logs why the client was refused, if it just was. No lock may be held: the log may ask for the clients.
@@ -214,9 +265,11 @@ impl ClientSession {
 
     /// Looks after what depends on time; gives how long it may take until the next call.
     pub(super) fn tick(&self, now: Instant) -> Duration {
-        // A graceful goodbye has a deadline of its own.
-        let refused = self.peer.ending().filter(|(why, _)| why.reason != Reason::Closed);
-        if refused.is_some_and(|(_, since)| now.duration_since(*since) > REFUSAL_GRACE) {
+        // The router's own goodbye has a deadline of its own.
+        let is_closing = || self.shared().is_ok_and(|shared| shared.closing.load(Ordering::Acquire));
+        let ending = self.peer.ending();
+        let overdue = ending.filter(|(_, since)| now.duration_since(*since) > REFUSAL_GRACE);
+        if overdue.is_some_and(|(why, _)| why.reason != Reason::Closed || !is_closing()) {
             self.peer.cut(&Disconnect::new(Reason::Kicked, "did not read why"));
         }
         if now.duration_since(self.opened) > HELLO_PATIENCE {
@@ -255,7 +308,8 @@ impl ClientSession {
                     }
                 }
                 _ if self.outbox().peer().encoding == Encoding::Packed => {
-                    self.peer.open(self.outbox().peer().max_frame, None);
+                    self.peer.skip_hello();
+                    self.shown.set_dialect(Dialect::Pysig);
                     Phase::Pysig(Pysig::default())
                 }
                 _ => return Err(before_hello()),
@@ -268,6 +322,10 @@ impl ClientSession {
         }
         match (phase, message) {
             (Phase::Gone | Phase::New, _) => Ok(()),
+            (phase @ Phase::Native(_), Message::Call(call)) if call.method.as_deref() == Some(methods::GOODBYE) => {
+                self.part(phase);
+                Ok(())
+            }
             (Phase::Native(native), Message::Call(call)) => native.take_call(self, call),
             (Phase::Native(native), Message::Event(event)) => native.take_event(self, &event, size),
             (Phase::Native(_), Message::Reply(reply)) => {
@@ -373,6 +431,10 @@ impl Receiver for ClientSession {
             .as_ref()
             .and_then(|shared| shared.remove_client(self.id()))
             .is_some();
+        if let Some((shared, instance)) = shared.as_ref().zip(self.instance.get()) {
+            shared.instances.leave(instance, self.id());
+        }
+        self.roster.leave(self.id());
         let mut current = self.phase.lock();
         let why = match &*current {
             // One of ours says goodbye before it closes its link; one that was killed does not.
@@ -380,7 +442,7 @@ impl Receiver for ClientSession {
             _ => why,
         };
         let why = self.peer.retire(why);
-        let phase = std::mem::replace(&mut *current, Phase::Gone);
+        let phase = self.end_phase(&mut current);
         drop(current);
         tracing::debug!(client = %self.id(), %why, "client disconnected");
         self.leave(phase, why.reason);

@@ -19,7 +19,25 @@ const TOLD_IN_WORDS: usize = 64;
 pub(super) struct CarrierInbound {
     shared: Arc<Shared>,
     carrier: Arc<dyn Carrier>,
-    clients: Mutex<HashSet<ClientId>>,
+    roster: Arc<Roster>,
+}
+
+/// The clients of one run of a carrier, each until it is retired.
+#[derive(Debug, Default)]
+pub(super) struct Roster(Mutex<HashSet<ClientId>>);
+
+impl Roster {
+    fn enter(&self, id: ClientId) {
+        self.0.lock().insert(id);
+    }
+
+    pub(super) fn leave(&self, id: ClientId) {
+        self.0.lock().remove(&id);
+    }
+
+    fn take_all(&self) -> HashSet<ClientId> {
+        std::mem::take(&mut self.0.lock())
+    }
 }
 
 impl CarrierInbound {
@@ -27,15 +45,14 @@ impl CarrierInbound {
         Self {
             shared,
             carrier,
-            clients: Mutex::default(),
+            roster: Arc::default(),
         }
     }
 
     /// Lets go of clients that the carrier forgot to report.
     pub(super) fn retire_all(&self, why: &Disconnect) {
-        let left: Vec<_> = self.clients.lock().drain().collect();
-        for id in left {
-            let session = self.shared.clients.get(&id).map(|client| Arc::clone(&client));
+        for id in self.roster.take_all() {
+            let session = self.shared.client(id);
             if let Some(session) = session {
                 session.retire(why.clone());
             }
@@ -62,10 +79,11 @@ impl Inbound for CarrierInbound {
             Arc::downgrade(shared),
             Arc::clone(&shared.hub),
             outbox,
+            Arc::clone(&self.roster),
             &shared.tasks,
         );
         shared.clients.insert(id, Arc::clone(&session));
-        self.clients.lock().insert(id);
+        self.roster.enter(id);
         tracing::debug!(client = %id, address = session.outbox().peer().address, "client connected");
         session.peer().start_sending();
         Ok(session)
@@ -79,4 +97,28 @@ impl Inbound for CarrierInbound {
 /// Gives a shared server that may be gone.
 pub(super) fn upgrade(shared: &Weak<Shared>) -> Result<Arc<Shared>, CarrierError> {
     shared.upgrade().ok_or(CarrierError::Closed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ServerRouter;
+
+    #[tokio::test]
+    async fn promise_10_nothing_is_kept_of_clients_that_left() {
+        let server = ServerRouter::new().unwrap();
+        let shared = Arc::clone(&server.owner.shared);
+        let (hub, _dialer) = sig_carrier_local::pair();
+        let inbound = CarrierInbound::new(Arc::clone(&shared), Arc::new(hub));
+        for _ in 0..100 {
+            let peer = PeerInfo::new("somebody", sig_core::Encoding::Values);
+            let client = inbound.admit(ClientId::next(), peer).unwrap();
+            client.retire(Disconnect::closed());
+        }
+        assert!(inbound.roster.0.lock().is_empty());
+        assert!(shared.clients.is_empty());
+        server.close(Duration::from_secs(1)).await;
+    }
 }

@@ -4,12 +4,15 @@ mod attach;
 mod client;
 mod credit;
 mod forward;
+mod heard;
 mod holds;
 mod inbound;
 mod inspect;
+mod instances;
 mod methods;
 mod native;
 mod pysig;
+mod shown;
 mod ticker;
 
 use std::fmt;
@@ -27,6 +30,7 @@ use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks};
 pub use attach::{CarrierHandle, CarrierState};
 use client::ClientSession;
 use inspect::Watched;
+use instances::Instances;
 
 use crate::closed::{Closed, Closing};
 use crate::error::{ListenError, RouterError};
@@ -49,12 +53,19 @@ pub(crate) struct Shared {
     hub: Arc<Hub>,
     tasks: Tasks,
     clients: DashMap<ClientId, Arc<ClientSession>>,
+    instances: Instances,
     max_clients: usize,
     router_id: String,
     /// Names this run of the router: aliases are valid within it.
     epoch: u64,
     closing: AtomicBool,
     watched: Watched,
+}
+
+impl Shared {
+    fn client(&self, id: ClientId) -> Option<Arc<ClientSession>> {
+        self.clients.get(&id).map(|client| Arc::clone(&client))
+    }
 }
 
 /// A [`Router`] for many clients, over any number of carriers at once.
@@ -125,6 +136,7 @@ impl ServerBuilder {
             hub: Arc::clone(&hub),
             tasks,
             clients: DashMap::new(),
+            instances: Instances::default(),
             max_clients: self.max_clients,
             router_id: format!("{:032x}", fastrand::u128(..)),
             epoch: fastrand::u64(..EPOCHS),
@@ -282,7 +294,7 @@ impl ServerRouter {
 
     /// Throws a client out. Its senders leave with the reason `kicked`. False if there is no such client.
     pub fn kick(&self, client: ClientId, why: impl Into<String>) -> bool {
-        let session = self.owner.shared.clients.get(&client).map(|client| Arc::clone(&client));
+        let session = self.owner.shared.client(client);
         session.is_some_and(|session| {
             session.peer().cut(&Disconnect::new(Reason::Kicked, why));
             true

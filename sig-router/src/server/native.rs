@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_core::{Call, Disconnect, EventMessage, EventName, Outcome, RawJson, Reason, SenderName, Topic};
+use sig_core::{Call, EventMessage, EventName, Outcome, RawJson, Reason, SenderName, Topic};
 use sig_wire::EventFrame;
 
 use super::client::{ClientSession, Fault, failed};
 use super::credit::CreditLine;
 use super::forward::ClientForward;
+use super::heard::Heard;
 use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
+use super::shown::Dialect;
+use crate::clock;
 use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::Outbox;
@@ -30,10 +33,18 @@ use crate::stall::{RESUME, STALL, StallParams};
 #[derive(Debug)]
 pub(super) struct Native {
     subscriber: Arc<Subscriber>,
-    listeners: HashMap<u64, Registration>,
+    listeners: HashMap<u64, Listening>,
+    heard: Heard,
     senders: HashMap<SenderName, OwnSender>,
     aliases: HashMap<u32, Published>,
     holds: Holds,
+}
+
+/// A listener of the client.
+#[derive(Debug)]
+struct Listening {
+    registration: Registration,
+    policy: Policy,
 }
 
 #[derive(Debug)]
@@ -98,7 +109,12 @@ impl Native {
         let shared = session
             .shared()
             .map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
-        if shared.clients.len() > shared.max_clients {
+        let former = || {
+            let newest = shared.instances.newest(&hello.instance)?;
+            shared.client(newest).filter(|former| former.is_of(&hello.instance))
+        };
+        // A former link of the same program is about to make room.
+        if shared.clients.len() > shared.max_clients + usize::from(former().is_some()) {
             let text = format!(
                 "{} clients are connected, the most that this router takes",
                 shared.max_clients
@@ -120,6 +136,13 @@ impl Native {
             token: None,
         };
         let welcome = negotiate(&hello, &offer)?;
+        session.set_instance(&hello.instance);
+        let former = shared.instances.enter(&hello.instance, session.id());
+        let former = former.and_then(|former| shared.client(former));
+        if let Some(former) = former.filter(|former| former.is_of(&hello.instance)) {
+            former.replaced();
+        }
+        session.shown().set_dialect(Dialect::Native);
         let heartbeat = Some(Duration::from_millis(welcome.heartbeat_ms)).filter(|period| !period.is_zero());
         let sent = RawJson::new(&welcome)
             .map_err(Fault::from)
@@ -133,18 +156,11 @@ impl Native {
                 outbox: Arc::clone(session.outbox()),
             }),
             listeners: HashMap::new(),
+            heard: Heard::default(),
             senders: HashMap::new(),
             aliases: HashMap::new(),
             holds: Holds::default(),
         })
-    }
-
-    pub(super) fn count_senders(&self) -> usize {
-        self.senders.len()
-    }
-
-    pub(super) fn count_listeners(&self) -> usize {
-        self.listeners.len()
     }
 
     /// The client is gone: first its listeners go, so that it is not told of its own leaving, then its senders (P59).
@@ -226,20 +242,17 @@ impl Native {
                 }
                 return Ok(());
             }
-            methods::GOODBYE => {
-                session.peer().end(Disconnect::closed());
-                return Ok(());
-            }
             methods::HEARTBEAT => return Ok(()),
             STALL => {
                 if let Ok(StallParams { sender }) = params.parse() {
-                    self.holds.hold(session.hub(), session.id(), sender);
+                    let (client, now) = (session.id(), clock::now());
+                    self.holds.hold(session.hub(), client, &self.heard, &sender, now);
                 }
                 return Ok(());
             }
             RESUME => {
                 if let Ok(StallParams { sender }) = params.parse() {
-                    self.holds.let_go(&sender);
+                    self.holds.let_go(&sender, clock::now());
                 }
                 return Ok(());
             }
@@ -262,6 +275,7 @@ impl Native {
             }
             _ => Err(Outcome::UnknownMethod),
         };
+        session.shown().set_counts(self.senders.len(), self.listeners.len());
         session.peer().reply(id, answer.unwrap_or_else(|outcome| outcome));
         Ok(())
     }
@@ -365,8 +379,8 @@ impl Native {
             ));
         };
         match self.listeners.get(&id) {
-            Some(known) if *known.topic() != topic => {
-                let text = format!("listener_id {id} is in use for {}", known.topic());
+            Some(known) if *known.registration.topic() != topic => {
+                let text = format!("listener_id {id} is in use for {}", known.registration.topic());
                 return Err(failed("invalid_params", text));
             }
             // The same under other terms.
@@ -384,16 +398,28 @@ impl Native {
             positions: params.again || matches!(topic, Topic::Event(..)),
         };
         let registration = Registration::new(session.hub(), topic, target, first);
-        let former = self.listeners.insert(id, registration);
-        drop(former);
+        self.heard.add(registration.topic(), policy);
+        let former = self.listeners.insert(id, Listening { registration, policy });
+        if let Some(former) = former {
+            self.unheard(&former);
+        }
         rpc::done(&AddListenerReply { listener_id: id })
     }
 
     fn remove_listener(&mut self, params: &RemoveListener) -> Answer {
         match self.listeners.remove(&params.listener_id) {
-            Some(_) => rpc::done(&()),
+            Some(former) => {
+                self.unheard(&former);
+                rpc::done(&())
+            }
             None => Err(failed("not_found", "Listener not found")),
         }
+    }
+
+    /// A listener is gone: it holds nobody up any more.
+    fn unheard(&mut self, former: &Listening) {
+        self.heard.remove(former.registration.topic(), former.policy);
+        self.holds.check(&self.heard, clock::now());
     }
 }
 

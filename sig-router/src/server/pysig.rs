@@ -53,6 +53,8 @@ const SIGNAL_PATIENCE: Duration = Duration::from_secs(9);
 /// A client that speaks pysig's JSON: its senders and its listeners, each of which gets its own copy (P60).
 #[derive(Debug, Default)]
 pub(super) struct Pysig {
+    /// Whether it has made a proper call.
+    is_open: bool,
     listeners: HashMap<u64, Registration>,
     last_listener: u64,
     senders: HashMap<SenderName, OwnSender>,
@@ -219,14 +221,6 @@ impl fmt::Debug for PysigListener {
 }
 
 impl Pysig {
-    pub(super) fn count_senders(&self) -> usize {
-        self.senders.len()
-    }
-
-    pub(super) fn count_listeners(&self) -> usize {
-        self.listeners.len()
-    }
-
     /// The client is gone: first its listeners go, then its senders (P59).
     pub(super) fn leave(self, session: &ClientSession, reason: Reason) {
         drop(self.listeners);
@@ -273,6 +267,11 @@ impl Pysig {
                 return Ok(());
             }
         };
+        if !self.is_open && METHODS.contains(&&*method) {
+            // Whoever makes a proper call may send large ones.
+            self.is_open = true;
+            session.peer().allow(session.outbox().peer().max_frame);
+        }
         let answer = match &*method {
             methods::GET_VERSION => rpc::get_version(),
             methods::LIST_SENDERS => {
@@ -306,6 +305,7 @@ impl Pysig {
             },
             _ => Err(Outcome::UnknownMethod),
         };
+        session.shown().set_counts(self.senders.len(), self.listeners.len());
         session.peer().reply(id, answer.unwrap_or_else(|outcome| outcome));
         Ok(())
     }

@@ -27,10 +27,14 @@ pub(crate) mod code {
     pub(crate) const CLOSING: &str = "closing";
     /// No token, or not the right one.
     pub(crate) const TOKEN: &str = "token";
+    /// The same program has connected anew.
+    pub(crate) const REPLACED: &str = "replaced";
     /// The hello is not as it must be.
     pub(crate) const MALFORMED: &str = "malformed";
 }
 
+/// What this program calls itself.
+const PRODUCT: &str = concat!("sig/", env!("CARGO_PKG_VERSION"));
 /// Most capabilities that a side may list.
 const MAX_CAPABILITIES: usize = 64;
 /// Longest name of a codec or capability, and longest router id, in bytes.
@@ -87,6 +91,9 @@ pub(crate) struct Welcome {
     /// What both sides can do.
     #[serde(default, deserialize_with = "capabilities")]
     pub(crate) capabilities: Vec<String>,
+    /// The program that the router is, and its version: for people.
+    #[serde(default, deserialize_with = "text::<MAX_WORD, _>")]
+    pub(crate) server: String,
 }
 
 /// Turns a session down.
@@ -253,6 +260,7 @@ pub(crate) fn negotiate(hello: &Hello, ours: &Offer) -> Result<Welcome, Refuse> 
             .filter(|ours| hello.capabilities.contains(ours))
             .cloned())
         .collect(),
+        server: PRODUCT.to_owned(),
     })
 }
 

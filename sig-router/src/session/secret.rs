@@ -1,6 +1,7 @@
 //! Text that is never printed.
 
 use std::fmt;
+use std::hash::BuildHasher;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -29,6 +30,11 @@ impl Secret {
     /// Whether there is no text.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Its hash with this key.
+    pub(crate) fn hash_one(&self, key: &impl BuildHasher) -> u64 {
+        key.hash_one(&self.0)
     }
 
     /// Whether both are the same, in a time that does not tell where they differ.

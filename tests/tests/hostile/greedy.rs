@@ -95,6 +95,8 @@ async fn requests_without_end_are_answered_busy() {
 async fn one_that_claims_to_be_full_for_ever_holds_nobody_up_for_ever() {
     let mut neighbour = Neighbour::move_in().await;
     let mut raw = Raw::hello(neighbour.address()).await;
+    let params = json!({ "listener_id": 1, "sender": "healthy", "event": null });
+    assert_eq!(raw.call(0, "add_listener", &params).await["status"], 0);
     let stall = control(&json!({ "method": "stall", "params": { "sender": "healthy" } }));
     raw.send(&stall).await;
     // An answer to what was sent after it: it was taken.
@@ -114,6 +116,21 @@ async fn one_that_claims_to_be_full_for_ever_holds_nobody_up_for_ever() {
     assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
     // Having been too slow once, it holds nobody up until it says that it has room.
     raw.send(&stall).await;
+    let began = Instant::now();
+    neighbour.sends_much().await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    neighbour.is_well().await;
+}
+
+#[tokio::test]
+async fn promise_6_one_that_claims_to_be_full_without_listening_holds_nobody_up() {
+    let mut neighbour = Neighbour::move_in().await;
+    let mut raw = Raw::hello(neighbour.address()).await;
+    raw.send(&control(
+        &json!({ "method": "stall", "params": { "sender": "healthy" } }),
+    ))
+    .await;
+    raw.call(1, "get_version", &json!({})).await;
     let began = Instant::now();
     neighbour.sends_much().await;
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
@@ -160,6 +177,10 @@ async fn one_that_adds_without_end_is_refused_more() {
 async fn promise_10_a_pysig_client_that_declares_without_end_is_told_the_most() {
     let neighbour = Neighbour::move_in().await;
     let mut pysig = BufReader::new(TcpStream::connect(neighbour.address()).await.unwrap());
+    // Before its first call it may not say as much at once.
+    pysig.write_all(br#"{"id":9,"method":"get_version"}"#).await.unwrap();
+    let mut reply = [0; 4096];
+    soon("a reply", pysig.read(&mut reply)).await.unwrap();
     let many = |count: usize, name: &str| vec![name.to_owned(); count];
     let refused = [
         json!({ "sender": "s", "events": many(16_385, "e") }),

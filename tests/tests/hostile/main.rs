@@ -6,9 +6,11 @@
     reason = "a broken assumption of a test is a panic with a line number"
 )]
 
+mod documents;
 mod frames;
 mod greedy;
 mod hellos;
+mod leavers;
 mod neighbour;
 mod noise;
 mod strangers;

@@ -9,6 +9,7 @@ mod errors;
 mod fragments;
 mod inside;
 mod live;
+mod log_readers;
 mod names;
 mod ownership;
 mod panics;

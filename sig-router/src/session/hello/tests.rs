@@ -37,6 +37,7 @@ fn a_short_hello_gets_the_defaults() {
         heartbeat_ms: 15_000,
         max_message: 1 << 24,
         capabilities: Vec::new(),
+        server: format!("sig/{}", env!("CARGO_PKG_VERSION")),
     };
     assert_eq!(negotiate(&hello, &offer()), Ok(expected));
 }
