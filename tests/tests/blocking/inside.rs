@@ -172,6 +172,27 @@ fn a_listener_may_close_its_own_router() {
     }
 }
 
+#[test]
+fn a_handler_may_close_its_own_router() {
+    for place in Place::all() {
+        let client = place.client();
+        let inside = client.clone();
+        let _sender = client
+            .add_remote_sender("s")
+            .request("close", move |_| {
+                inside.close(Duration::from_millis(100));
+                Ok(())
+            })
+            .connect()
+            .unwrap();
+        let server = place.server.clone();
+        let asked = soon("an answer", move || server.request("s", "close", &()).wait());
+        assert!(asked.is_err(), "{asked:?} over {}", place.medium);
+        let mut states = client.states();
+        assert!(states.wait_for(WAIT, |state| *state == LinkState::Closed).is_some());
+    }
+}
+
 /// Each handler asks the next one, on the same client and over the link, and waits for it.
 #[test]
 fn w2_handlers_ask_each_other_and_wait() {
