@@ -9,6 +9,7 @@ use super::{EventStream, Listener, PendingRequest};
 use crate::error::{ListenError, RouterError};
 use crate::event::Event;
 use crate::hub::SenderInfo;
+use crate::inspect::Inspector;
 use crate::listen::Listen;
 use crate::sender::SenderBuilder;
 
@@ -114,6 +115,12 @@ impl Router {
     #[must_use]
     pub fn senders(&self) -> Vec<SenderInfo> {
         self.inner.senders()
+    }
+
+    /// How the router fares: what its sender `#router` answers, for this program.
+    #[must_use]
+    pub fn inspect(&self) -> Inspector {
+        self.inner.inspect()
     }
 }
 

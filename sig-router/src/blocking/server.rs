@@ -13,6 +13,7 @@ use crate::closed::Closed;
 use crate::error::{ListenError, RouterError};
 use crate::event::Event;
 use crate::hub::SenderInfo;
+use crate::inspect::Inspector;
 use crate::listen::Listen;
 use crate::sender::SenderBuilder;
 use crate::server::{CarrierState, ClientInfo, ServerBuilder};
@@ -138,6 +139,12 @@ impl ServerRouter {
     #[must_use]
     pub fn clients(&self) -> Vec<ClientInfo> {
         self.inner.clients()
+    }
+
+    /// How the router fares: what its sender `#router` answers, for this program.
+    #[must_use]
+    pub fn inspect(&self) -> Inspector {
+        self.router.inspect()
     }
 
     /// Throws a client out. Its senders leave with the reason `kicked`. False if there is no such client.
