@@ -27,6 +27,8 @@ pub(crate) struct Item<'a> {
     pub(crate) number: u64,
     /// Its extensions, but for the content type.
     pub(crate) ext: &'a [u8],
+    /// The number of the one before it that came to this router; what is missing in between was lost.
+    pub(crate) before: u64,
     /// How many events a policy left out right before it on its way here, as its extensions say.
     pub(crate) skipped: u64,
     /// How old it is, if it is no live event but a retained one.
@@ -49,6 +51,7 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
+            before: number.saturating_sub(1),
             skipped: 0,
             retained: None,
             presence: false,
@@ -66,6 +69,7 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
+            before: number.saturating_sub(1),
             skipped: 0,
             retained: None,
             presence: false,
@@ -83,6 +87,7 @@ impl<'a> Item<'a> {
         Self {
             number,
             ext: &[],
+            before: number.saturating_sub(1),
             skipped: 0,
             retained: None,
             presence: false,
@@ -93,6 +98,11 @@ impl<'a> Item<'a> {
             receipt: None,
             complaints: Complaints::default(),
         }
+    }
+
+    /// The event, before which this one came.
+    pub(crate) fn behind(self, before: u64) -> Self {
+        Self { before, ..self }
     }
 
     /// The event with these extensions.

@@ -386,8 +386,9 @@ impl Outlet for ListenerQueue {
             return;
         }
         let (series, number) = (event.series(), item.number);
-        let base = if item.retained.is_some() { 1 } else { 1 + item.skipped };
-        let new = || Track::new(series, number.saturating_sub(base));
+        let skipped = if item.retained.is_some() { 0 } else { item.skipped };
+        let base = item.before.min(number.saturating_sub(1 + skipped));
+        let new = || Track::new(series, base);
         let track = state.tracks.of(event, new);
         let position = track.offered(series, number);
         if item.presence {

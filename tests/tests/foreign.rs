@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sig_router::Listen;
 use sig_tests::rig::{TcpServer, soon};
 use tokio::process::Command;
+use tokio::task::JoinSet;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -25,7 +26,7 @@ async fn python(script: &str, argument: impl AsRef<std::ffi::OsStr>) -> String {
         .expect("Python 3 runs");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 #[test]
@@ -59,7 +60,8 @@ async fn it_sends_listens_asks_and_answers() {
         .await
         .unwrap();
     let port = server.address.rsplit(':').next().unwrap().to_owned();
-    let talking = tokio::spawn(async move { python("talk.py", port).await });
+    let mut talking = JoinSet::new();
+    talking.spawn(python("talk.py", port));
 
     for number in 1..=100 {
         let event = soon("an event", tics.recv()).await.unwrap().unwrap();
@@ -83,7 +85,7 @@ async fn it_sends_listens_asks_and_answers() {
     for n in 0..100 {
         toc.trigger(&n).await.unwrap();
     }
-    let seen: Value = serde_json::from_str(&talking.await.unwrap()).unwrap();
+    let seen: Value = serde_json::from_str(&talking.join_next().await.unwrap().unwrap()).unwrap();
     let expected = json!({
         "version": 1,
         "listed": ["python", "rust"],

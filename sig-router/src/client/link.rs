@@ -235,7 +235,10 @@ impl Link {
         let unknown = || bad_frame(format!("an event with the alias {alias}, which was not announced"));
         let event = aliases.get_mut(&alias).ok_or_else(unknown)?;
         if event.sender.forgotten.load(Ordering::Acquire) {
-            *event = self.mirror(&event.id().sender, event.name());
+            let again = self.mirror(&event.id().sender, event.name());
+            again.set_series(event.series(), event.number());
+            again.set_keeps_last(event.keeps_last());
+            *event = again;
         }
         let event = Arc::clone(event);
         drop(aliases);

@@ -90,7 +90,8 @@ impl Hub {
         if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
             return false;
         }
-        event.set_number(item.number);
+        let before = event.set_number(item.number);
+        let item = item.behind(before);
         self.put(event, &event.snapshot(), &item, true);
         drop(lane);
         item.into_complaints().report(event);

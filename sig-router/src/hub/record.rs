@@ -223,9 +223,10 @@ impl EventRecord {
         self.number.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Takes the number that an event from a link came with. The caller holds the sender's lane.
-    pub(crate) fn set_number(&self, number: u64) {
-        self.number.store(number, Ordering::Relaxed);
+    /// Takes the number that an event from a link came with, and gives the one before. The caller holds the sender's
+    /// lane.
+    pub(crate) fn set_number(&self, number: u64) -> u64 {
+        self.number.swap(number, Ordering::Relaxed)
     }
 
     pub(crate) fn series(&self) -> u64 {

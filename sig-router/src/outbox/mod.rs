@@ -303,8 +303,7 @@ impl Outbox {
         let form = self.form(state.max_frame);
         let was_empty = lanes.is_empty();
         if announce {
-            let before = item.number.saturating_sub(1);
-            announce_in(lanes, &mut state.announced, form, event, before)?;
+            announce_in(lanes, &mut state.announced, form, event, item.before)?;
         }
         let blocks = terms.policy.blocks() && !item.presence;
         if blocks && !state.pressure.accepts(gate) {

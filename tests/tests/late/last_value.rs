@@ -47,7 +47,7 @@ fn a_function_is_called_with_it_before_it_is_called_with_others() {
     let router = Router::new();
     let door = router.add_sender("door").event("state").keep_last().connect().unwrap();
     door.signal("state").unwrap().try_trigger(&"open").unwrap();
-    let (heard, hear) = std::sync::mpsc::channel();
+    let (heard, hear) = std::sync::mpsc::sync_channel(8);
     let _listener = router.add_listener("*", move |event: &Event<'_>| {
         heard
             .send((event.decode::<String>().unwrap(), event.retained().is_some()))

@@ -8,7 +8,7 @@ use sig_tests::rig::{TcpServer, becomes, client_of, soon};
 async fn hear_to(stream: &mut RemoteEventStream, number: u64) -> (u64, u64) {
     let (mut received, mut lost, mut last) = (0, 0, 0);
     while received + lost < number {
-        let item: Result<Event<'static>, Lagged> = soon("the rest", stream.recv()).await.unwrap();
+        let item: Result<Event<'static>, Lagged> = soon("the rest", stream.recv()).await.expect("the router lives");
         match item {
             Ok(event) => {
                 assert!(event.number() > last, "{} after {last}", event.number());
@@ -25,7 +25,7 @@ async fn hear_to(stream: &mut RemoteEventStream, number: u64) -> (u64, u64) {
 
 async fn trigger(signal: &Signal, count: u64) {
     for n in 0..count {
-        signal.trigger(&n).await.unwrap();
+        signal.trigger(&n).await.expect("the sender is there");
     }
 }
 

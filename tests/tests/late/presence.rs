@@ -11,7 +11,7 @@ use sig_tests::rig::{TcpServer, becomes, client_of, soon};
 use super::next;
 
 fn told(event: &Event<'_>) -> (String, String, u64) {
-    let presence: Presence = event.decode().unwrap();
+    let presence: Presence = event.decode().expect("it is presence");
     let name = event.sender().to_string();
     (name, presence.reason.unwrap_or_default(), presence.generation)
 }
