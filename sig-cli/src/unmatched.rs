@@ -2,6 +2,7 @@
 
 use sig_core::Topic;
 use sig_router::RemoteSenderInfo;
+use sig_router::inspect::ROUTER;
 
 use crate::connect::Link;
 
@@ -17,6 +18,11 @@ pub(crate) async fn hints(topics: &[Topic], link: &Link) -> Vec<String> {
 }
 
 fn hint(topic: &Topic, senders: &[RemoteSenderInfo]) -> Option<String> {
+    if topic.event_name().is_some_and(|event| event.as_str() == ROUTER) && topic.sender_name().is_none() {
+        return Some(format!(
+            "{ROUTER} is the channel of this name; what the router tells of itself is {ROUTER}/*"
+        ));
+    }
     // The router's own sender is there and is not listed.
     let name = topic.sender_name().filter(|name| !name.is_reserved())?;
     let here = senders.iter().filter(|info| info.connected);

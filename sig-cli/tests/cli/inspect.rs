@@ -120,4 +120,7 @@ fn what_the_router_tells_of_itself_can_be_listened_to_without_a_false_hint() {
     let heard = listener.finish().expect(0);
     assert!(heard.out.starts_with("#router/client_connected {\"id\":"), "{heard:?}");
     assert!(!heard.err.contains("no sender"), "{heard:?}");
+
+    let mut channel = sandbox.start(&["listen", "#router", "--url", router.tcp()]);
+    channel.note("what the router tells of itself is #router/*");
 }

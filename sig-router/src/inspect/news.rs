@@ -191,3 +191,6 @@ fn publish(hub: &Hub, event: &Arc<EventRecord>, data: &impl Serialize) {
         Err(error) => tracing::warn!(event = %event.name(), %error, "what happened at the router could not be told"),
     }
 }
+
+#[cfg(test)]
+mod tests;

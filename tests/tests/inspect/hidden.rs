@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sig_router::inspect::{ClientConnected, Query, ROUTER};
 use sig_router::{AddSenderError, Presence, Router, SenderState};
-use sig_tests::rig::{TcpServer, connected, holds, soon};
+use sig_tests::rig::{TcpServer, connected, holds, lasting_address, soon};
 
 use crate::{next, next_remote};
 
@@ -125,4 +125,24 @@ async fn listening_to_it_leaves_nothing_behind() {
         events.iter().map(|event| event.event.clone()).collect()
     };
     assert_eq!(names(&page.rows[0].events), names(&before.events));
+}
+
+#[tokio::test]
+async fn its_presence_alternates_for_who_names_it_also_over_a_restart() {
+    let address = lasting_address();
+    let server = TcpServer::at(&address);
+    let client = server.client();
+    let mut came = soon("listening", client.listen_remote("#router/#connect"))
+        .await
+        .unwrap();
+    let mut left = soon("listening", client.listen_remote("#router/#disconnect"))
+        .await
+        .unwrap();
+    let _: Presence = next_remote(&mut came).await;
+    drop(server);
+    let gone: Presence = next_remote(&mut left).await;
+    assert_eq!(gone.reason.as_deref(), Some("link_lost"));
+    let _server = TcpServer::at(&address);
+    let _: Presence = next_remote(&mut came).await;
+    assert!(came.is_empty() && left.is_empty());
 }
