@@ -253,7 +253,7 @@ impl Link {
 
     /// The listeners' side of an event of the router, whose sender is held up while they are full.
     fn mirror(&self, sender: &SenderName, event: &EventName) -> Arc<EventRecord> {
-        let record = self.shared.remote.event(sender, event);
+        let record = self.shared.remote.mirror(sender, event);
         let gate = &record.sender.gate;
         let mut stalls = self.stalls.lock();
         let known = stalls

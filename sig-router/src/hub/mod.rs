@@ -152,15 +152,27 @@ impl Hub {
             registry.forget_event_if_unused(&sender, event);
             let only_presence = sender.events.lock().keys().all(EventName::is_presence);
             if only_presence {
+                // Unless it is there: what follows tells of it again.
+                let is_there = sender.event(sig_core::CONNECT).is_some_and(|connect| connect.last().is_some());
+                sender.set_mirrored(is_there);
                 registry.forget_if_unused(&sender);
             }
         }
     }
 
-    /// The event of a sender, made if need be: for listeners who are first, and for the names of another router.
+    /// The event of a sender, made if need be.
     pub(crate) fn event(&self, sender: &SenderName, event: &EventName) -> Arc<EventRecord> {
         let mut registry = self.registry.lock();
         let record = registry.sender(sender);
+        registry.event(&record, event, &self.everything)
+    }
+
+    /// The same for one of which another router tells: as long as anybody hears of it, it is not forgotten because one
+    /// who listened to it by name leaves.
+    pub(crate) fn mirror(&self, sender: &SenderName, event: &EventName) -> Arc<EventRecord> {
+        let mut registry = self.registry.lock();
+        let record = registry.sender(sender);
+        record.set_mirrored(true);
         registry.event(&record, event, &self.everything)
     }
 }
@@ -231,7 +243,7 @@ impl Registry {
 
     /// Forgets a sender that is not connected and that nobody listens to by name (P13, P25).
     fn forget_if_unused(&mut self, sender: &SenderRecord) {
-        if sender.is_connected() || sender.has_listeners() {
+        if sender.is_connected() || sender.has_listeners() || sender.is_mirrored() {
             return;
         }
         if let Some(record) = self.senders.get(&sender.name) {

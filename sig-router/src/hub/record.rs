@@ -42,6 +42,8 @@ pub(crate) struct SenderRecord {
     pub(crate) forgotten: AtomicBool,
     /// How much of it was passed on.
     passed: AtomicU64,
+    /// Another router tells of it, whether anybody listens to it by name or not.
+    mirrored: AtomicBool,
 }
 
 /// A sender's time between `#connect` and `#disconnect`.
@@ -82,7 +84,18 @@ impl SenderRecord {
             lane: Mutex::new(None),
             forgotten: AtomicBool::new(false),
             passed: AtomicU64::new(0),
+            mirrored: AtomicBool::new(false),
         }
+    }
+
+    /// Notes whether another router tells of it.
+    pub(super) fn set_mirrored(&self, mirrored: bool) {
+        self.mirrored.store(mirrored, Ordering::Relaxed);
+    }
+
+    /// Whether another router tells of it, and somebody hears that who does not name it.
+    pub(super) fn is_mirrored(&self) -> bool {
+        self.mirrored.load(Ordering::Relaxed) && self.events.lock().values().any(|event| event.has_broad_listeners())
     }
 
     pub(crate) fn event(&self, name: &str) -> Option<Arc<EventRecord>> {
@@ -216,6 +229,11 @@ impl EventRecord {
 
     pub(crate) fn name(&self) -> &EventName {
         &self.id.event
+    }
+
+    /// Whether anybody listens to it who does not name its sender.
+    fn has_broad_listeners(&self) -> bool {
+        self.everything.len() > 0 || self.channel.as_ref().is_some_and(|channel| channel.len() > 0)
     }
 
     /// The next number. The caller holds the sender's lane.

@@ -165,3 +165,21 @@ async fn promise_3_who_listens_to_disconnect_alone_learns_of_a_lost_link_too() {
         .unwrap();
     assert!(disconnects.is_empty());
 }
+
+#[tokio::test]
+async fn promise_3_who_names_a_sender_and_leaves_changes_nothing_for_others() {
+    let server = TcpServer::start();
+    let proxy = Proxy::to(&server.address).await;
+    let client = client_of(&proxy.address.to_string());
+    let _a = server.router.add_sender("a").event("e").connect().unwrap();
+    let mut everything = client.listen_remote("*").await.unwrap();
+    let mut named = client.listen_remote("a/#connect").await.unwrap();
+    expect(&mut named, &[("a", "")]).await;
+    expect(&mut everything, &[("a", "")]).await;
+    named.unlisten().await;
+    // Others are told of it again, but not who was told already.
+    let mut connects = client.listen_remote("#connect").await.unwrap();
+    expect(&mut connects, &[("a", "")]).await;
+    proxy.set(Cable::Cut);
+    expect(&mut everything, &[("a", "link_lost")]).await;
+}
