@@ -70,8 +70,8 @@ struct Listeners {
     topic: Topic,
     wishes: Vec<Wish>,
     state: WantState,
-    /// Whether the router had it once: what was missed meanwhile is of interest.
-    was_live: bool,
+    /// Whether something may have been heard over a former link: what was missed meanwhile is of interest.
+    heard: bool,
 }
 
 impl Listeners {
@@ -83,9 +83,9 @@ impl Listeners {
             policy: (policy != Policy::default()).then(|| policy.into()),
             // Who knew who is there learns it again; by itself only a listener that names it does.
             snapshot: tells_presence
-                && (self.was_live || self.topic.event_name().is_some())
+                && (self.heard || self.topic.event_name().is_some())
                 && self.wishes.iter().any(|wish| wish.snapshot),
-            again: self.was_live,
+            again: self.heard,
             ..AddListener::new(Some(id), &self.topic)
         }
     }
@@ -164,7 +164,7 @@ impl Ledger {
             topic: topic.clone(),
             wishes: vec![wish],
             state: WantState::Pending,
-            was_live: false,
+            heard: false,
         };
         let want = listeners.want(self.last);
         self.listeners.insert(self.last, listeners);
@@ -204,14 +204,19 @@ impl Ledger {
         let listeners = self.listeners.get_mut(&id);
         listeners
             .map(|listeners| {
-                listeners.was_live |= state == WantState::Live;
                 listeners.state = state;
             })
             .is_some()
     }
 
-    /// The link is gone: all is pending.
+    /// The link is gone: all is pending. Who listened may have heard something over it, whether the router had answered
+    /// or not: what came for others, and that senders are lost with the link.
     pub(crate) fn offline(&mut self) {
+        self.listeners.values_mut().for_each(|listeners| listeners.heard = true);
+        self.pend();
+    }
+
+    fn pend(&mut self) {
         let senders = self.senders.values_mut().map(|sender| &mut sender.state);
         let listeners = self.listeners.values_mut().map(|listeners| &mut listeners.state);
         senders.chain(listeners).for_each(|state| *state = WantState::Pending);
@@ -220,7 +225,7 @@ impl Ledger {
     /// A new link is there: all wishes in the order in which they were made, the listeners first, so that they hear
     /// the senders that follow. All is pending.
     pub(crate) fn replay(&mut self) -> Vec<Want> {
-        self.offline();
+        self.pend();
         let listeners =
             (self.listeners.iter()).map(|(&id, listeners)| Want::Listener(listeners.topic.clone(), listeners.want(id)));
         let senders = self.senders.values().map(|sender| Want::Sender(sender.want.clone()));
