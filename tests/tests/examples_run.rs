@@ -81,6 +81,16 @@ async fn blocking() {
 }
 
 #[tokio::test]
+async fn gauge() {
+    let expected = [
+        "the display begins with 100, which was there: true\n",
+        "the recorder got 900\n",
+        "the display shows 1000 and skipped 899\n",
+    ];
+    run("gauge", &expected).await;
+}
+
+#[tokio::test]
 async fn presence() {
     let expected = [
         "lamp is here: ",
