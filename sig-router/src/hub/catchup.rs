@@ -88,7 +88,7 @@ impl CatchUp {
             };
             let kept = event.last().filter(|_| wanted);
             if let Sink::Outlet(outlet, _) = &self.sink {
-                if self.first.positions && !is_presence {
+                if self.first.positions && !is_presence && event.number() > 0 {
                     // The last value comes behind it, and is the next one for who missed it.
                     let before = kept.as_ref().map(|kept| kept.number.saturating_sub(1));
                     outlet.announce(&event, before.unwrap_or_else(|| event.number()));
