@@ -11,23 +11,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hub = Arc::new(Local::new());
     let server = ServerRouter::new()?;
     server.attach(hub.clone());
-    let connect = || ClientRouter::connect(Arc::new(hub.dialer()));
 
     // The router keeps the last value for as long as the gauge is there.
-    let plant = connect()?;
-    let gauge = plant
-        .add_remote_sender("gauge")
-        .event("bar")
-        .keep_last()
-        .connect()
-        .await?;
+    let gauge = server.add_sender("gauge").event("bar").keep_last().connect()?;
     let bar = gauge.signal("bar")?;
     for value in 1..=100 {
         bar.trigger(&value).await?;
     }
 
     // A display that wants the newest value, whenever it looks. It is not blank until the next one comes.
-    let room = connect()?;
+    let room = ClientRouter::connect(Arc::new(hub.dialer()))?;
     let newest = Listen::to("gauge/bar")?.policy(Policy::Latest);
     let mut display = room.listen_remote(newest).await?;
     let shown = display.recv().await.ok_or("the router is closed")??;
