@@ -200,3 +200,32 @@ fn not_packed(kind: Kind) -> CodecError {
 fn not_json(error: DocumentError) -> CodecError {
     CodecError::Shape(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_10_while_the_limit_is_low_documents_come_one_by_one() {
+        let small = br#"{"id":1,"method":"get_version"}"#;
+        let large = format!(r#"{{"id":2,"padding":"{}"}}"#, "x".repeat(2 * HELLO_MAX_FRAME));
+        let mut bytes = BytesMut::from(&[&small[..], large.as_bytes(), small].concat()[..]);
+        let mut splitter = Splitter::new(Wire::Pysig, HELLO_MAX_FRAME);
+        let first = splitter.split(&mut bytes, HELLO_MAX_FRAME).unwrap();
+        let frames = |batch: Option<Batch>| {
+            let mut batch = batch.unwrap();
+            std::iter::from_fn(|| batch.next_frame()).collect::<Vec<_>>()
+        };
+        assert_eq!(frames(first), [&small[..]]);
+        // It was accepted, and what follows may be large.
+        let rest = splitter.split(&mut bytes, 16 * HELLO_MAX_FRAME).unwrap();
+        assert_eq!(frames(rest), [large.as_bytes(), small]);
+    }
+
+    #[test]
+    fn promise_10_a_document_beyond_the_limit_is_refused_where_none_was_accepted() {
+        let mut bytes = BytesMut::from(format!(r#"["{}"]"#, "x".repeat(HELLO_MAX_FRAME)).as_bytes());
+        let mut splitter = Splitter::new(Wire::Pysig, 16 * HELLO_MAX_FRAME);
+        assert!(splitter.split(&mut bytes, HELLO_MAX_FRAME).is_err());
+    }
+}

@@ -153,7 +153,9 @@ impl Hub {
             let only_presence = sender.events.lock().keys().all(EventName::is_presence);
             if only_presence {
                 // Unless it is there: what follows tells of it again.
-                let is_there = sender.event(sig_core::CONNECT).is_some_and(|connect| connect.last().is_some());
+                let is_there = sender
+                    .event(sig_core::CONNECT)
+                    .is_some_and(|connect| connect.last().is_some());
                 sender.set_mirrored(is_there);
                 registry.forget_if_unused(&sender);
             }

@@ -121,4 +121,22 @@ mod tests {
         assert!(shared.clients.is_empty());
         server.close(Duration::from_secs(1)).await;
     }
+
+    #[tokio::test]
+    async fn promise_3_only_the_same_secret_is_the_same_program() {
+        let server = ServerRouter::new().unwrap();
+        let shared = Arc::clone(&server.owner.shared);
+        let (hub, _dialer) = sig_carrier_local::pair();
+        let inbound = CarrierInbound::new(Arc::clone(&shared), Arc::new(hub));
+        let id = ClientId::next();
+        let peer = PeerInfo::new("somebody", sig_core::Encoding::Values);
+        let _client = inbound.admit(id, peer).unwrap();
+        let session = shared.client(id).unwrap();
+        let [one, two] = ["one", "two"].map(crate::session::Secret::from_text);
+        assert!(!session.is_of(&one), "it has not said yet which one it is");
+        session.set_instance(&one);
+        // Whatever their hashes are.
+        assert!(session.is_of(&one) && !session.is_of(&two));
+        server.close(Duration::from_secs(1)).await;
+    }
 }
