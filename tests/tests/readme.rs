@@ -117,7 +117,7 @@ fn every_link_leads_somewhere() {
     assert!(checked > 20, "only {checked} links");
 }
 
-/// The five lines about the command, typed into a shell. Only the port is left out, which may be taken.
+/// The lines about the command, typed into a shell. Only the port is left out, which may be taken.
 #[cfg(unix)]
 #[tokio::test]
 async fn the_lines_about_the_command_work() {
@@ -133,8 +133,8 @@ async fn the_lines_about_the_command_work() {
         .lines()
         .map(|line| line.split("  #").next().unwrap_or_default().trim())
         .collect();
-    let [serve, listen, trigger, request, ls] = lines[..] else {
-        panic!("not five lines: {lines:?}");
+    let [serve, listen, trigger, request, ls, top, doctor] = lines[..] else {
+        panic!("not seven lines: {lines:?}");
     };
     let folder = built::programs()["sig"]
         .parent()
@@ -167,6 +167,15 @@ async fn the_lines_about_the_command_work() {
         .await;
     shell(ls)
         .says("the events", |line| (line == "host/cpu").then_some(()))
+        .await;
+    // Ended by the test: it goes on for as long as it may.
+    shell(top)
+        .says("the sender", |line| line.contains("host").then_some(()))
+        .await;
+    shell(doctor)
+        .says("the channel that nobody has", |line| {
+            line.contains("#alarm").then_some(())
+        })
         .await;
     // The listener may begin a moment after the event: again, until it is heard.
     let event = heard.says("the event", |line| (line == "thermometer/celsius 21.5").then_some(()));
