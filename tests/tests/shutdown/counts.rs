@@ -211,6 +211,31 @@ async fn promise_9_a_trigger_that_waits_for_credit_errs_when_its_client_closes()
 }
 
 #[tokio::test]
+async fn promise_9_every_event_that_a_closing_client_takes_is_counted() {
+    let (hub, dialer) = sig_carrier_local::pair();
+    let server = ServerRouter::new().unwrap();
+    server.attach(Arc::new(hub));
+    let valve = Valve::around(dialer);
+    let client = ClientRouter::connect(valve.clone()).unwrap();
+    let sender = client.add_remote_sender("s").event("e").connect().await.unwrap();
+    let signal = sender.signal("e").unwrap();
+    valve.close();
+    let triggering = async {
+        let mut taken = 0;
+        loop {
+            match signal.try_trigger(&taken) {
+                Ok(()) => taken += 1,
+                Err(error) => return (taken, error),
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (closed, (taken, error)) = tokio::join!(by_the_deadline(client.close(GRACE)), triggering);
+    assert!(matches!(error, TriggerError::SenderGone { .. }), "{error:?}");
+    assert_eq!(closed.flushed + closed.dropped, taken, "{closed:?}");
+}
+
+#[tokio::test]
 async fn promise_9_a_function_that_blocks_does_not_hold_close_up() {
     let server = TcpServer::start();
     let sender = server.router.add_sender("s").event("e").connect().unwrap();
