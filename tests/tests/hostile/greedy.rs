@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sig_tests::raw::{Raw, call, control, event};
-use sig_tests::rig::{holds, soon};
+use sig_tests::rig::{WAIT, holds, soon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
@@ -25,7 +25,11 @@ async fn one_that_asks_and_never_reads_is_let_go() {
         // Each answer is a megabyte; 32 of them may wait.
         while raw.stream.write_all(&question).await.is_ok() {}
     };
-    soon("the end of its connection", asking).await;
+    // An unoptimised build needs seconds of work for so many megabytes.
+    let patience = 5 * WAIT;
+    tokio::time::timeout(patience, asking)
+        .await
+        .expect("the end of its connection");
     holds("it is gone", || neighbour.others() == 0).await;
     neighbour.is_well().await;
 }
