@@ -170,6 +170,19 @@ impl ClientRouter {
         self.engine().wait(self.inner.list_remote_senders())
     }
 
+    /// The last value of a remote sender's event that keeps it, without listening.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] when there is no link, the router does not answer, or it is pysig's, which keeps none.
+    pub fn last_remote(
+        &self,
+        sender: impl AsRef<str>,
+        event: impl AsRef<str>,
+    ) -> Result<Option<Event<'static>>, RequestError> {
+        self.engine().wait(self.inner.last_remote(sender, event))
+    }
+
     /// The version of the protocol that the router speaks towards pysig peers (P47).
     ///
     /// # Errors

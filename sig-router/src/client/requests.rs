@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use serde::Serialize;
-use sig_core::{EventName, RawJson, SenderName};
+use sig_core::{EventName, NameError, Payload, RawJson, SenderName};
 
 use super::ClientRouter;
 use super::call::CallError;
 use super::link::Link;
 use super::shared::Shared;
 use super::state::LinkState;
+use crate::clock;
 use crate::error::{AddSenderError, RequestError};
+use crate::event::{Event, EventId};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::router::PendingRequest;
-use crate::session::params::{ListSenders, ListedSender, RequestParams};
+use crate::session::params::{LastParams, LastReply, ListSenders, ListedSender, RequestParams};
 use crate::session::{methods, read_response};
 
 /// How long a request waits for a link, within its deadline.
@@ -180,6 +182,41 @@ impl ClientRouter {
                 .collect(),
         };
         Ok(listed.into_iter().map(info).collect())
+    }
+
+    /// The last value of a remote sender's event that keeps it, without listening; see
+    /// [`Router::last`](crate::Router::last).
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] when there is no link, the router does not answer, or it is pysig's, which keeps none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel.
+    pub async fn last_remote(
+        &self,
+        sender: impl AsRef<str>,
+        event: impl AsRef<str>,
+    ) -> Result<Option<Event<'static>>, RequestError> {
+        let refused = |error: NameError| RequestError::Refused(error.to_string());
+        let params = LastParams {
+            sender: SenderName::new(sender.as_ref()).map_err(refused)?,
+            event: EventName::new(event.as_ref()).map_err(refused)?,
+        };
+        let response = self.shared().ask(methods::LAST, &params).await?;
+        let reply: Option<LastReply> =
+            read_response(methods::LAST, &response).map_err(|error| RequestError::Codec(error.to_string()))?;
+        let id = EventId {
+            sender: params.sender,
+            event: params.event,
+        };
+        Ok(reply.map(|reply| {
+            let payload = Payload::from_json_text(reply.data.text().to_owned());
+            let since = clock::now().checked_sub(Duration::from_millis(reply.age_ms));
+            let since = since.or_else(|| Some(clock::now()));
+            Event::packed(Arc::new(id), reply.number, payload).with_retained(since)
+        }))
     }
 
     /// The version of the protocol that the router speaks towards pysig peers (P47).

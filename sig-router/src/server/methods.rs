@@ -8,7 +8,7 @@ use sig_core::{MessageId, Outcome, RawJson};
 use super::client::{ClientSession, failed};
 use crate::error::{AddSenderError, RequestError};
 use crate::hub::Hub;
-use crate::session::params::{ListSenders, ListedEvent, ListedSender};
+use crate::session::params::{LastParams, LastReply, ListSenders, ListedEvent, ListedSender};
 
 /// The version of the protocol towards pysig peers (P47).
 pub(super) const VERSION: &str = "1.01";
@@ -41,6 +41,23 @@ pub(super) fn done<T: Serialize>(response: &T) -> Answer {
 
 pub(super) fn get_version() -> Answer {
     done(&VERSION)
+}
+
+/// The last value of an event, or null.
+pub(super) fn last(hub: &Hub, params: &LastParams) -> Answer {
+    let Some(event) = hub.last(params.sender.as_str(), params.event.as_str()) else {
+        return done(&());
+    };
+    let text = event.payload().and_then(|payload| {
+        let text = payload.json_text()?;
+        RawJson::from_text(text.into_owned())
+    });
+    let age = event.retained().unwrap_or_default();
+    done(&LastReply {
+        number: event.number(),
+        age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        data: text.map_err(|error| failed("codec", error))?,
+    })
 }
 
 /// Answers with [`list_senders`], which takes long where there are many.

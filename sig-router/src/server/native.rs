@@ -269,6 +269,9 @@ impl Native {
                 .map_err(bad)
                 .and_then(|params| self.remove_listener(&params)),
             methods::GET_VERSION => rpc::get_version(),
+            methods::LAST => read_params(methods::LAST, &params)
+                .map_err(bad)
+                .and_then(|params| rpc::last(session.hub(), &params)),
             methods::LIST_SENDERS => {
                 rpc::list_senders_in_turn(session, id, params);
                 return Ok(());

@@ -22,6 +22,8 @@ pub(crate) const CANCEL: &str = "cancel";
 pub(crate) const GET_VERSION: &str = "get_version";
 /// All senders that the router knows (P48).
 pub(crate) const LIST_SENDERS: &str = "list_senders";
+/// The last value of an event.
+pub(crate) const LAST: &str = "last";
 /// Adds a sender (P51).
 pub(crate) const ADD_SENDER: &str = "add_sender";
 /// Removes a sender (P57).

@@ -168,6 +168,27 @@ pub(crate) struct Announce {
     pub(crate) keep_last: bool,
 }
 
+/// `last`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastParams {
+    /// Whose.
+    pub(crate) sender: SenderName,
+    /// Of which event.
+    pub(crate) event: EventName,
+}
+
+/// Response to `last`, where there is a last value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastReply {
+    /// Its number.
+    pub(crate) number: u64,
+    /// How old it is, in milliseconds.
+    pub(crate) age_ms: u64,
+    /// The data, bytes as `{"$bytes": base64}`.
+    #[serde(default)]
+    pub(crate) data: RawJson,
+}
+
 /// `forget`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Forget {

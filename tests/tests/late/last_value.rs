@@ -86,6 +86,10 @@ async fn over_two_hops_it_comes_once_flagged_and_in_its_place() {
     let age = event.retained().expect("it is not live");
     assert!(age < Duration::from_secs(20), "{age:?}");
 
+    let last = client.last_remote("door", "state").await.unwrap().unwrap();
+    assert_eq!((last.number(), last.decode::<i32>().unwrap()), (100, 100));
+    assert!(last.retained().is_some() && client.last_remote("door", "knock").await.unwrap().is_none());
+
     // A second listener of the topic, and one of a wider one: each gets it once, and the first not again.
     let mut second = client
         .listen_remote(Listen::to("door/state").unwrap().policy(Policy::Latest))
