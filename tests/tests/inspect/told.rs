@@ -114,6 +114,11 @@ async fn a_client_that_does_not_keep_up_is_told_by_its_id() {
     let row = || server.inspect().clients(&Query::new()).rows.remove(0);
     assert_eq!((row().waiting, row().lagging, row().lost), (0, false, 0));
     valve.close();
+    // What the carrier was given and has not sent waits as well.
+    let given = row().bytes_out;
+    signal.trigger(&0).await.unwrap();
+    holds("the carrier has it", || row().bytes_out > given).await;
+    assert_eq!((row().waiting, row().events_out), (1, 0));
     // More than a mebibyte may not wait.
     let data = "x".repeat(64 * 1024);
     for _ in 0..40 {
