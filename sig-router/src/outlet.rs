@@ -204,12 +204,18 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
     /// caller holds the sender's lane, or is the only one who brings events of this sender.
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms);
 
-    /// The event is at this number: what did not come so far is lost. As `offer`.
-    fn moved_to(&self, event: &Arc<EventRecord>, number: u64);
+    /// The event went from one number to another: what did not come so far is lost. As `offer`.
+    fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64);
 
-    /// As `moved_to`, for one whose reader may not know the event yet.
+    /// Whether its reader may know already at which number the event was, and not yet at which it is.
+    fn knows(&self, event: &EventRecord) -> bool {
+        let _ = event;
+        false
+    }
+
+    /// The event is at this number: also for a reader that does not know the event yet.
     fn announce(&self, event: &Arc<EventRecord>, number: u64) {
-        self.moved_to(event, number);
+        self.moved_to(event, number, number);
     }
 
     /// The sender is gone, and with it the last value of the event.

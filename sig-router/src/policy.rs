@@ -65,13 +65,20 @@ impl Policy {
         }
     }
 
-    /// The one of the two that lets more through: `Block`, then dropping, then `Latest`, then `Rate`; of the same sort
-    /// the larger.
+    /// What serves both: the one of the two that lets more through, `Block`, then dropping, then `Latest`, then `Rate`;
+    /// of the same sort the larger.
+    ///
+    /// Whoever keeps the first events only, does so for itself: the others want to have the last one.
     pub(crate) fn or(self, other: Self) -> Self {
-        if self.compare(other) == Ordering::Less {
+        let keeps_last = |policy| !matches!(policy, Self::DropNewest(_));
+        let more = if self.compare(other) == Ordering::Less {
             other
         } else {
             self
+        };
+        match more {
+            Self::DropNewest(n) if keeps_last(self) || keeps_last(other) => Self::DropOldest(n),
+            more => more,
         }
     }
 
@@ -152,9 +159,8 @@ mod tests {
             Policy::Rate(1.0),
             Policy::Rate(20.0),
             Policy::Latest,
-            Policy::DropNewest(5),
             Policy::DropOldest(5),
-            Policy::DropNewest(6),
+            Policy::DropOldest(6),
             Policy::Block(Duration::ZERO),
             Policy::default(),
         ];
@@ -162,6 +168,21 @@ mod tests {
             for strong in &ascending[i..] {
                 assert_eq!((weak.or(*strong), strong.or(*weak)), (*strong, *strong));
             }
+        }
+    }
+
+    #[test]
+    fn promise_6_only_among_themselves_do_those_count_that_keep_the_first() {
+        let (five, six) = (Policy::DropNewest(5), Policy::DropNewest(6));
+        assert_eq!((five.or(six), six.or(five)), (six, six));
+        for (other, both) in [
+            (Policy::Rate(1.0), Policy::DropOldest(5)),
+            (Policy::Latest, Policy::DropOldest(5)),
+            (Policy::DropOldest(2), Policy::DropOldest(5)),
+            (Policy::DropOldest(7), Policy::DropOldest(7)),
+            (Policy::default(), Policy::default()),
+        ] {
+            assert_eq!((five.or(other), other.or(five)), (both, both));
         }
     }
 

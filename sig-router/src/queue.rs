@@ -328,13 +328,14 @@ impl State {
             position,
             receipt,
         } = entry.item;
-        let track = position.and_then(|position| Some((position, self.tracks.get(entry.alias)?)));
+        let id = event.shared_id();
+        let track = position.and_then(|position| Some((position, self.tracks.get(entry.alias, &id)?)));
         let lost = track.map_or(0, |(position, track)| track.taken(position, entry.skipped));
         self.stats.skipped += entry.skipped;
         let event = event.with_skipped(entry.skipped);
         if lost > 0 {
             self.stats.lost += lost;
-            let lagged = Lagged::new(event.shared_id(), lost);
+            let lagged = Lagged::new(id, lost);
             self.next = Some((event, receipt));
             return Look::Taken(Err(lagged), None);
         }
@@ -347,20 +348,19 @@ impl State {
         if !self.has_rest {
             return None;
         }
-        for (alias, event, track) in self.tracks.each() {
+        let mut held = false;
+        for (alias, id, track) in self.tracks.each() {
             if self.backlog.holds(alias) {
+                held = true;
                 continue;
             }
             let lost = track.rest();
             if lost > 0 {
                 self.stats.lost += lost;
-                // Of an event that is no more nobody could tell the name.
-                if let Some(event) = event.upgrade() {
-                    return Some(Lagged::new(Arc::clone(event.id()), lost));
-                }
+                return Some(Lagged::new(Arc::clone(id), lost));
             }
         }
-        self.has_rest = false;
+        self.has_rest = held;
         None
     }
 }
@@ -390,6 +390,7 @@ impl Outlet for ListenerQueue {
         let base = item.before.min(number.saturating_sub(1 + skipped));
         let new = || Track::new(series, base);
         let track = state.tracks.of(event, new);
+        let was_new = track.is_new();
         let position = track.offered(series, number);
         if item.presence {
             // Its numbers are the sender's generations: nobody lost those in between.
@@ -405,8 +406,15 @@ impl Outlet for ListenerQueue {
                 listener: 0,
             }
         };
-        // What came already does not come again, but for a sender that is new with another router's count.
-        if position.is_none() && !(item.presence && item.retained.is_none()) {
+        // What came already does not come again, but for a sender that is new with another router's count. A last value
+        // that is older than all that is counted is for who had nothing yet.
+        let counts = position.is_some()
+            || if item.presence {
+                item.retained.is_none()
+            } else {
+                item.retained.is_some() && was_new
+            };
+        if !counts {
             return;
         }
         if self.policy.blocks() && !item.presence && !state.pressure.accepts(gate) {
@@ -454,12 +462,12 @@ impl Outlet for ListenerQueue {
         self.ready.wake();
     }
 
-    fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
+    fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
         let series = event.series();
         let mut state = self.state.lock();
         let is_behind = state
             .tracks
-            .of(event, || Track::new(series, number))
+            .of(event, || Track::new(series, before))
             .moved_to(series, number);
         state.has_rest |= is_behind;
         drop(state);

@@ -331,7 +331,9 @@ impl Link {
                 } else {
                     event.set_keeps_last(announce.keep_last);
                     event.set_series(announce.series, announce.number);
-                    self.shared.remote.tell_position(&event, announce.number);
+                    // Who does not know the event yet, begins here.
+                    let here = announce.number;
+                    self.shared.remote.tell_position(&event, here, here);
                 }
                 self.aliases.lock().insert(announce.alias, event);
                 return Ok(());

@@ -18,7 +18,7 @@ use super::shared::Shared;
 use super::state::LinkState;
 use crate::error::ListenError;
 use crate::event::{Event, Lagged};
-use crate::hub::Callback;
+use crate::hub::{Callback, First};
 use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
 use crate::queue::{ListenerQueue, ListenerStats, Settings};
@@ -428,9 +428,20 @@ impl ClientRouter {
     }
 }
 
+/// What a new listener is given first by this side: where each event is, if others listen to the topic already. If not,
+/// the router says so.
+fn first(shared: &Shared, wanted: &Listen) -> First {
+    let known = shared.subscriptions.get(&wanted.topic);
+    First {
+        positions: known.is_some_and(|known| *known.states.borrow() == SubscriptionState::Live),
+        ..wanted.first()
+    }
+}
+
 /// Adds a function that listens: first here, so that nothing is missed once the router has the subscription.
 async fn listen(shared: Arc<Shared>, wanted: Listen, callback: Callback) -> Result<RemoteListener, ListenError> {
-    let listener = Listener::new(&shared.remote, wanted.topic.clone(), wanted.first(), callback);
+    let first = first(&shared, &wanted);
+    let listener = Listener::new(&shared.remote, wanted.topic.clone(), first, callback);
     let share = Share::of(&shared, &wanted)?;
     share.live().await?;
     Ok(RemoteListener { listener, share })
@@ -444,7 +455,8 @@ async fn stream(
 ) -> Result<RemoteEventStream, ListenError> {
     let wanted = wanted?;
     let queue = ListenerQueue::of_stream(place, Settings::of(&wanted), Arc::clone(shared.remote.stalls()));
-    let stream = EventStream::new(&shared.remote, wanted.topic.clone(), wanted.first(), queue);
+    let first = first(&shared, &wanted);
+    let stream = EventStream::new(&shared.remote, wanted.topic.clone(), first, queue);
     let share = Share::of(&shared, &wanted)?;
     share.live().await?;
     Ok(RemoteEventStream { stream, share })

@@ -155,7 +155,7 @@ impl<T> Backlog<T> {
     ///
     /// # Errors
     ///
-    /// That of `make`; nothing has changed then.
+    /// That of `make`; nothing is lost then.
     pub(crate) fn push<E>(
         &mut self,
         event: &Arriving<'_>,
@@ -166,6 +166,13 @@ impl<T> Backlog<T> {
             let entry = Entry::new(event, 0, make(event.skipped)?);
             return Ok(self.push_presence(entry, event.sender));
         };
+        // What came under other terms stays in front of it.
+        if policy != Policy::Latest {
+            self.fix(event.alias);
+        }
+        if !matches!(policy, Policy::Rate(_)) {
+            self.let_go_of(event.alias);
+        }
         match policy {
             Policy::Block(_) => {
                 let entry = Entry::new(event, 0, make(event.skipped)?);
@@ -246,6 +253,10 @@ impl<T> Backlog<T> {
                 period,
                 held,
             };
+            if self.rated.len() >= FEW && self.rated.len() == self.rated.capacity() {
+                // Before it grows: those that did not come for a while may come at once.
+                self.rated.retain(|_, rated| rated.held.is_some() || now < rated.due);
+            }
             let replaced = self.rated.insert(event.alias, rated).and_then(|rated| rated.held);
             self.droppable -= replaced.map_or(0, |replaced| replaced.bytes);
             self.append(entry);
@@ -279,7 +290,7 @@ impl<T> Backlog<T> {
     /// `#connect` and `#disconnect` alternate.
     fn push_presence(&mut self, mut entry: Entry<T>, sender: &SenderName) -> Pushed {
         let connects = entry.class == CONNECTS;
-        self.let_go_of(sender);
+        self.let_go_of_all_of(sender);
         if self.changes >= CROWDED {
             let waiting = self.presence.get(sender).cloned().unwrap_or_default();
             if let [first, rest @ ..] = &waiting[..] {
@@ -304,8 +315,34 @@ impl<T> Backlog<T> {
         Pushed::STORED
     }
 
+    /// What waits of this event, waits to be taken and for nothing else: neither for its time nor for a newer one.
+    pub(crate) fn settle(&mut self, alias: u32) {
+        self.fix(alias);
+        self.let_go_of(alias);
+    }
+
+    /// The newest of an event is not left out any more for a newer one.
+    fn fix(&mut self, alias: u32) {
+        if !self.newest.is_empty() {
+            self.newest.remove(&alias);
+        }
+    }
+
+    /// Lets go of what is held back of an event.
+    fn let_go_of(&mut self, alias: u32) {
+        if self.next_due.is_none() {
+            return;
+        }
+        let held = self.rated.get_mut(&alias).and_then(|rated| rated.held.take());
+        if let Some(entry) = held {
+            self.droppable -= entry.bytes;
+            self.append(entry);
+            self.find_next_due();
+        }
+    }
+
     /// Lets go of what is held back of a sender: it comes before the sender leaves.
-    fn let_go_of(&mut self, sender: &SenderName) {
+    fn let_go_of_all_of(&mut self, sender: &SenderName) {
         if self.next_due.is_none() {
             return;
         }
@@ -448,7 +485,9 @@ impl<T> Backlog<T> {
             Class::Event {
                 policy: Policy::Latest, ..
             } => {
-                self.newest.remove(&entry.alias);
+                if self.newest.get(&entry.alias) == Some(&place) {
+                    self.newest.remove(&entry.alias);
+                }
             }
             Class::Presence { .. } => {
                 let Some(sender) = &entry.presence else { return };

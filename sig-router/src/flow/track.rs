@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use crate::event::EventId;
 use crate::hub::EventRecord;
 
 /// The series of events that nobody numbers, or not for this listener alone: nothing can be said of what was lost.
@@ -22,6 +23,8 @@ pub(crate) struct Track {
     seen: u64,
     /// The last one that the listener got, or was told to have lost.
     told: u64,
+    /// Whether nothing at all was offered of it yet.
+    is_new: bool,
 }
 
 impl Track {
@@ -33,11 +36,18 @@ impl Track {
             offset: 0,
             seen: 0,
             told: 0,
+            is_new: true,
         }
+    }
+
+    /// Whether nothing of it was offered yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new && self.seen == 0
     }
 
     /// An event comes: its position, unless it or a later one came already.
     pub(crate) fn offered(&mut self, series: u64, number: u64) -> Option<u64> {
+        self.is_new = false;
         if series != self.series {
             self.begin(series, 0);
         }
@@ -92,62 +102,93 @@ impl Track {
 }
 
 /// The tracks of one listener, by the event's alias.
+///
+/// A router may forget an event and know it again under another alias: by its name the track goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
     by_alias: HashMap<u32, usize>,
-    tracks: Vec<(Weak<EventRecord>, u32, Track)>,
+    by_name: HashMap<Arc<EventId>, usize>,
+    tracks: Vec<Entry>,
     /// The one that was used last.
     last: usize,
     /// When there are this many, those of events that are no more are thrown away.
     prune_at: usize,
 }
 
-/// So few tracks are never looked through.
-const FEW: usize = 32;
+#[derive(Debug)]
+struct Entry {
+    alias: u32,
+    id: Arc<EventId>,
+    event: Weak<EventRecord>,
+    track: Track,
+}
+
+impl Entry {
+    /// Whether it is of use: the event is there, or the listener is still to be told something of it.
+    fn is_live(&self) -> bool {
+        self.event.strong_count() > 0 || self.track.seen > self.track.told
+    }
+}
+
+/// So few tracks are never looked through: a sender that lost its link comes back, and its numbers go on.
+const FEW: usize = 1024;
 
 impl Tracks {
     /// The track of this event, made if need be.
     pub(crate) fn of(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> &mut Track {
-        let index = self.index(event.alias).unwrap_or_else(|| self.add(event, new()));
+        let index = self.index(event.alias).unwrap_or_else(|| self.add(event, new));
         self.last = index;
-        &mut self.tracks[index].2
+        &mut self.tracks[index].track
     }
 
-    /// The track of the event with this alias.
-    pub(crate) fn get(&mut self, alias: u32) -> Option<&mut Track> {
-        let index = self.index(alias)?;
-        Some(&mut self.tracks[index].2)
+    /// The track of the event that has this alias, or had it when it came.
+    pub(crate) fn get(&mut self, alias: u32, id: &EventId) -> Option<&mut Track> {
+        let index = self.index(alias).or_else(|| self.by_name.get(id).copied())?;
+        Some(&mut self.tracks[index].track)
     }
 
     /// Every track, with the event's alias.
-    pub(crate) fn each(&mut self) -> impl Iterator<Item = (u32, &Weak<EventRecord>, &mut Track)> {
-        self.tracks
-            .iter_mut()
-            .map(|(event, alias, track)| (*alias, &*event, track))
+    pub(crate) fn each(&mut self) -> impl Iterator<Item = (u32, &Arc<EventId>, &mut Track)> {
+        let tracks = self.tracks.iter_mut();
+        tracks.map(|entry| (entry.alias, &entry.id, &mut entry.track))
     }
 
     fn index(&self, alias: u32) -> Option<usize> {
-        if self.tracks.get(self.last).is_some_and(|(_, last, _)| *last == alias) {
+        if self.tracks.get(self.last).is_some_and(|entry| entry.alias == alias) {
             return Some(self.last);
         }
         self.by_alias.get(&alias).copied()
     }
 
-    fn add(&mut self, event: &Arc<EventRecord>, track: Track) -> usize {
+    fn add(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> usize {
+        if let Some(index) = self.by_name.get(event.id()).copied() {
+            let entry = &mut self.tracks[index];
+            self.by_alias.remove(&entry.alias);
+            (entry.alias, entry.event) = (event.alias, Arc::downgrade(event));
+            self.by_alias.insert(event.alias, index);
+            return index;
+        }
         if self.tracks.len() >= self.prune_at.max(FEW) {
-            self.tracks.retain(|(event, _, _)| event.strong_count() > 0);
-            let aliases = self
-                .tracks
-                .iter()
-                .enumerate()
-                .map(|(index, (_, alias, _))| (*alias, index));
-            self.by_alias = aliases.collect();
-            self.prune_at = 2 * self.tracks.len();
+            self.prune();
         }
         let index = self.tracks.len();
+        self.tracks.push(Entry {
+            alias: event.alias,
+            id: Arc::clone(event.id()),
+            event: Arc::downgrade(event),
+            track: new(),
+        });
         self.by_alias.insert(event.alias, index);
-        self.tracks.push((Arc::downgrade(event), event.alias, track));
+        self.by_name.insert(Arc::clone(event.id()), index);
         index
+    }
+
+    fn prune(&mut self) {
+        self.tracks.retain(Entry::is_live);
+        let tracks = || self.tracks.iter().enumerate();
+        self.by_alias = tracks().map(|(index, entry)| (entry.alias, index)).collect();
+        self.by_name = tracks().map(|(index, entry)| (Arc::clone(&entry.id), index)).collect();
+        self.prune_at = 2 * self.tracks.len();
     }
 }
 

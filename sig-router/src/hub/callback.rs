@@ -1,6 +1,7 @@
 //! Callback listeners: called on the spot, or by a task of their own for events from links.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,8 +12,7 @@ use sig_core::{CancellationToken, Tasks};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, Semaphore};
 
-use super::record::EventRecord;
-use crate::event::{Event, Lagged};
+use crate::event::{Event, EventId};
 use crate::outlet::{Outlet, Receipt};
 use crate::policy::Policy;
 use crate::pressure::Stalls;
@@ -27,6 +27,12 @@ pub(crate) const MAX_RUNNING: usize = 128;
 const BATCH: usize = 256;
 
 type Function = dyn Fn(&Event<'_>) + Send + Sync;
+
+/// What was lost since the last event of each kind, to be told with the next one.
+type Losses = HashMap<Arc<EventId>, u64>;
+
+/// Of so many kinds of events, which may never come again.
+const MOST_LOSSES: usize = 4096;
 
 thread_local! {
     /// The callbacks that run on this thread right now, innermost last.
@@ -99,13 +105,6 @@ impl Callback {
         self.running.fetch_sub(1, Ordering::SeqCst);
         if !self.live.load(Ordering::SeqCst) {
             self.ended.notify_waiters();
-        }
-    }
-
-    /// The event is at this number; see [`Outlet::moved_to`].
-    pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
-        if let Some(mailbox) = self.mailbox.get() {
-            mailbox.moved_to(event, number);
         }
     }
 
@@ -186,7 +185,7 @@ impl Callback {
     /// meanwhile, links above all: once for all events that wait, since each time costs some microseconds.
     async fn deliver(&self, mailbox: &ListenerQueue, turns: &Semaphore, stop: &CancellationToken) {
         let may_move = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
-        let mut lost = None;
+        let mut lost = HashMap::new();
         while let Some(Some(first)) = stop.run_until_cancelled(mailbox.next_kept()).await {
             if !may_move {
                 self.handle(first, &mut lost);
@@ -211,15 +210,23 @@ impl Callback {
     }
 
     /// Calls the function with an event, which says what was lost right before it.
-    fn handle(&self, (delivery, receipt): (Delivery, Option<Receipt>), lost: &mut Option<Lagged>) {
+    fn handle(&self, (delivery, receipt): (Delivery, Option<Receipt>), lost: &mut Losses) {
         match delivery {
             Ok(event) => {
-                let same = lost.take().filter(|lost| **lost.id() == *event.shared_id());
-                self.call(&event.with_lost(same.map_or(0, |lost| lost.count())));
+                let count = if lost.is_empty() {
+                    None
+                } else {
+                    lost.remove(&event.shared_id())
+                };
+                self.call(&event.with_lost(count.unwrap_or(0)));
             }
             Err(lagged) => {
                 tracing::warn!(listener = %self.place, "{lagged}");
-                *lost = Some(lagged);
+                if lost.len() >= MOST_LOSSES {
+                    // They were told in the log.
+                    lost.clear();
+                }
+                *lost.entry(Arc::clone(lagged.id())).or_insert(0) += lagged.count();
             }
         }
         // The event is dealt with only now.

@@ -71,6 +71,9 @@ impl CatchUp {
     /// Gives what there is of one sender, whose lane is held; gives back what a function is to be called with.
     pub(super) fn give(&self, hub: &Hub, sender: &SenderRecord, is_local: bool) -> Vec<(Arc<EventRecord>, Kept)> {
         let mut calls = Vec::new();
+        if self.first == First::default() {
+            return calls;
+        }
         let events: Vec<_> = match &self.topic {
             // Looked up, since a sender may have many.
             Topic::Event(_, name) | Topic::Channel(name) => sender.event(name.as_str()).into_iter().collect(),
@@ -87,11 +90,21 @@ impl CatchUp {
                 self.first.last_values
             };
             let kept = event.last().filter(|_| wanted);
-            if let Sink::Outlet(outlet, _) = &self.sink {
-                if self.first.positions && !is_presence && event.number() > 0 {
-                    // The last value comes behind it, and is the next one for who missed it.
-                    let before = kept.as_ref().map(|kept| kept.number.saturating_sub(1));
-                    outlet.announce(&event, before.unwrap_or_else(|| event.number()));
+            if !is_presence && event.number() > 0 {
+                let number = event.number();
+                // The last value comes behind it, and is the next one for who missed it.
+                let comes = kept.as_ref().is_some_and(|kept| kept.number == number);
+                let before = number.saturating_sub(u64::from(comes));
+                match &self.sink {
+                    Sink::Outlet(outlet, _) if self.first.positions || outlet.knows(&event) => {
+                        outlet.announce(&event, before);
+                    }
+                    Sink::Callback(callback) if self.first.positions => {
+                        if let Some(mailbox) = hub.mailbox_of(callback) {
+                            mailbox.announce(&event, before);
+                        }
+                    }
+                    Sink::Outlet(..) | Sink::Callback(_) => {}
                 }
             }
             let Some(kept) = kept else { continue };

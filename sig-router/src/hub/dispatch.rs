@@ -120,6 +120,9 @@ impl Hub {
 
     /// Hands an event of another router's sender to this program's listeners.
     pub(crate) fn spread(&self, event: &Arc<EventRecord>, item: &Item<'_>) {
+        if item.number > event.number() {
+            event.set_number(item.number);
+        }
         self.put(event, &event.snapshot(), item, true);
     }
 
@@ -159,15 +162,19 @@ impl Hub {
         Some(callback.mailbox(tasks, &self.stalls, &self.turns))
     }
 
-    /// Tells everyone who listens that the event is at this number; under the sender's lane, or by the only one who
-    /// brings events of this sender.
-    pub(crate) fn tell_position(&self, event: &Arc<EventRecord>, number: u64) {
+    /// Tells everyone who listens that the event went from one number to another; under the sender's lane, or by the
+    /// only one who brings events of this sender.
+    pub(crate) fn tell_position(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
         let snapshot = event.snapshot();
         for (outlet, _) in &snapshot.outlets {
-            outlet.moved_to(event, number);
+            outlet.moved_to(event, before, number);
         }
-        for callback in &snapshot.callbacks {
-            callback.moved_to(event, number);
+        for mailbox in snapshot
+            .callbacks
+            .iter()
+            .filter_map(|callback| self.mailbox_of(callback))
+        {
+            mailbox.moved_to(event, before, number);
         }
     }
 }

@@ -285,11 +285,15 @@ impl EventRecord {
     }
 
     /// The next event is the one after this of this series. The caller holds the sender's lane, or is the only one who
-    /// brings its events. Gives whether the series goes on and some of it was missed.
-    pub(crate) fn set_series(&self, series: u64, number: u64) -> bool {
+    /// brings its events. Gives the number that the series had before.
+    pub(crate) fn set_series(&self, series: u64, number: u64) -> u64 {
         let goes_on = self.series.swap(series, Ordering::Relaxed) == series;
-        let last = self.number.swap(number, Ordering::Relaxed);
-        goes_on && number > last
+        if goes_on {
+            self.number.fetch_max(number, Ordering::Relaxed)
+        } else {
+            self.number.store(number, Ordering::Relaxed);
+            number
+        }
     }
 
     /// Who listens now, made anew when a group has changed.

@@ -106,9 +106,9 @@ impl Hub {
             let record = registry.event(&sender, event, &self.everything);
             let number = new.numbers.get(event).copied().unwrap_or(0);
             record.set_keeps_last(new.keep_last.contains(event));
-            let was_missed = record.set_series(new.series, number);
-            if number > 0 || was_missed {
-                self.tell_position(&record, number);
+            let before = record.set_series(new.series, number);
+            if number > 0 {
+                self.tell_position(&record, before, number);
             }
         }
         let connect = registry.event(&sender, &EventName::connect(), &self.everything);
@@ -245,7 +245,7 @@ impl Hub {
         // The numbers of the next sender of its name are none of its business.
         let Some(connection) = connection else { return };
         let number = event.next_number();
-        self.tell_position(event, number);
+        self.tell_position(event, number - 1, number);
         if let Some(uplink) = &connection.uplink {
             uplink.gave_up();
         }

@@ -76,11 +76,9 @@ impl Snapshot {
                     });
                     // The least restrictive one counts.
                     let terms = &mut snapshot.outlets[index].1;
-                    if terms.policy.or(*policy) != terms.policy {
-                        *terms = Terms {
-                            policy: *policy,
-                            listener,
-                        };
+                    let both = terms.policy.or(*policy);
+                    if both != terms.policy {
+                        *terms = Terms { policy: both, listener };
                     }
                 }
             });

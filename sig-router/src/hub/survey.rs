@@ -118,9 +118,9 @@ impl Hub {
             return;
         }
         let lane = event.sender.lane.lock();
-        let number = event.number() + count;
-        event.set_number(number);
-        self.tell_position(event, number);
+        let before = event.number();
+        event.set_number(before + count);
+        self.tell_position(event, before, before + count);
         drop(lane);
     }
 }

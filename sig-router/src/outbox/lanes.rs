@@ -99,7 +99,12 @@ impl Lanes {
 
     /// Whether nothing waits that could be sent now.
     pub(super) fn is_empty(&self) -> bool {
-        self.fast.is_empty() && self.bulk.is_empty() && self.backlog.is_empty()
+        self.fast.is_empty() && self.has_no_events()
+    }
+
+    /// Whether no event waits that could be sent now, and nothing among the events.
+    pub(super) fn has_no_events(&self) -> bool {
+        self.bulk.is_empty() && self.backlog.is_empty()
     }
 
     /// When an event is due that is held back.
@@ -121,6 +126,11 @@ impl Lanes {
         let size = piece.size();
         self.backlog.push_notice(piece);
         Ok(size)
+    }
+
+    /// What waits of this event stays in front of what follows: it is neither held back nor replaced any more.
+    pub(super) fn settle(&mut self, alias: u32) {
+        self.backlog.settle(alias);
     }
 
     /// The batch of events: for what comes before there are any.
@@ -148,7 +158,7 @@ impl Lanes {
             peer,
             max_frame,
         } = form;
-        if self.goes_directly(item.presence, terms.policy) {
+        if self.goes_directly(alias, item.presence, terms.policy) {
             let bytes = pack::event(&mut self.bulk, carrier, peer, alias, item, max_frame)?;
             self.in_bulk.add(bytes, terms.policy.blocks() && !item.presence);
             return Ok((Pushed::STORED, bytes));
@@ -180,8 +190,8 @@ impl Lanes {
         Ok((pushed, bytes))
     }
 
-    fn goes_directly(&self, presence: bool, policy: Policy) -> bool {
-        if !self.backlog.is_empty() {
+    fn goes_directly(&self, alias: u32, presence: bool, policy: Policy) -> bool {
+        if !self.backlog.is_empty() || self.backlog.holds(alias) {
             return false;
         }
         if presence {

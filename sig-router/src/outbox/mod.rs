@@ -314,6 +314,9 @@ impl Outbox {
             Ok(pushed) => pushed,
             Err(error) => {
                 state.miss(alias, item);
+                drop(guard);
+                // It may be the last one for long, and is told all the same.
+                self.wake.notify_one();
                 return Err(error);
             }
         };
@@ -351,13 +354,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// The event is at this number, as far as the peer knows its alias; see [`Outlet::moved_to`](crate::outlet::Outlet::moved_to).
-    pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
-        let knows = self.state.lock().announced.contains_key(&event.alias);
-        if knows {
-            // A link that cannot take it is about to end.
+    /// The event went from one number to another without coming here; see
+    /// [`Outlet::moved_to`](crate::outlet::Outlet::moved_to).
+    pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
+        // A link that cannot take it is about to end.
+        if self.knows(event) {
             let _ = self.announce(event, number);
+        } else if before < number {
+            let _ = self.announce(event, before).and_then(|()| self.announce(event, number));
         }
+    }
+
+    /// Whether the peer was told what the event's alias stands for.
+    pub(crate) fn knows(&self, event: &EventRecord) -> bool {
+        self.state.lock().announced.contains_key(&event.alias)
     }
 
     /// The alias stands for nothing any more, and the last value of its event is over.
@@ -584,9 +594,12 @@ impl State {
         self.missed.insert(alias, item.number);
     }
 
-    /// There is room again: says what was lost behind the last event of its kind that went out.
+    /// Once there is room again: says what was lost behind the last event of its kind that went out.
     fn tell_missed(&mut self, form: Form<'_>) {
         let Sending::Free(lanes) = &mut self.lanes else { return };
+        if !lanes.has_no_events() {
+            return;
+        }
         for (alias, number) in self.missed.drain() {
             // A client's own events are announced to nobody: their router sees the numbers.
             let known = self.announced.remove(&alias).and_then(|(_, event)| event.upgrade());
@@ -607,6 +620,9 @@ impl State {
         let encoding = form.peer.encoding;
         self.tally.flushed += std::mem::take(&mut self.in_hand) as u64;
         let when_empty = if self.closed { Take::Closed } else { Take::Empty };
+        if !self.missed.is_empty() {
+            self.tell_missed(form);
+        }
         match &mut self.lanes {
             Sending::Free(lanes) => match lanes.take(now, batch, encoding) {
                 Some((Lane::Fast, _)) => {
@@ -617,9 +633,6 @@ impl State {
                     (self.ordered_bytes, self.last_sent) = (0, now);
                     self.in_hand = load.events;
                     *released = self.pressure.took(load.blocking, load.blocking_bytes);
-                    if !self.missed.is_empty() && lanes.is_empty() {
-                        self.tell_missed(form);
-                    }
                     Take::Ready
                 }
                 None => {
@@ -653,6 +666,7 @@ impl State {
 
 /// Tells the peer that aliases stand for nothing any more.
 fn forget_in(lanes: &mut Lanes, form: Form<'_>, aliases: Vec<u32>) -> Result<(), CodecError> {
+    aliases.iter().for_each(|alias| lanes.settle(*alias));
     let params = RawJson::new(&Forget { aliases })?;
     lanes.push_in_order(form, &Call::notice(methods::FORGET, params).into())?;
     Ok(())
@@ -673,6 +687,7 @@ fn announce_in(
     if announced.get(&event.alias).is_some_and(|(known, _)| *known == series) {
         return Ok(());
     }
+    lanes.settle(event.alias);
     lanes.push_in_order(form, &pack::announcement(event, number)?)?;
     if announced.len() >= MANY && announced.len() == announced.capacity() {
         // Before it grows: those whose senders are no more are over.

@@ -74,8 +74,12 @@ impl Outlet for Subscriber {
         }
     }
 
-    fn moved_to(&self, event: &Arc<EventRecord>, number: u64) {
-        self.outbox.moved_to(event, number);
+    fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
+        self.outbox.moved_to(event, before, number);
+    }
+
+    fn knows(&self, event: &EventRecord) -> bool {
+        self.outbox.knows(event)
     }
 
     fn announce(&self, event: &Arc<EventRecord>, number: u64) {
@@ -381,7 +385,8 @@ impl Native {
                 "listener_id is missing; mint one per listener",
             ));
         };
-        match self.listeners.get(&id) {
+        let known = self.listeners.get(&id);
+        match known {
             Some(known) if *known.registration.topic() != topic => {
                 let text = format!("listener_id {id} is in use for {}", known.registration.topic());
                 return Err(failed("invalid_params", text));
@@ -395,10 +400,17 @@ impl Native {
         let policy = policy.check().map_err(|error| failed("invalid_params", error))?;
         let target = Target::Outlet(Arc::clone(&self.subscriber) as _, policy);
         // A former one goes after the new one is there.
-        let first = First {
-            last_values: true,
-            snapshot: params.snapshot,
-            positions: params.again || matches!(topic, Topic::Event(..)),
+        let first = match known {
+            None => First {
+                last_values: true,
+                snapshot: params.snapshot,
+                positions: params.again || matches!(topic, Topic::Event(..)),
+            },
+            // Nothing is new but the terms, and who wants to know who is there.
+            Some(_) => First {
+                snapshot: params.snapshot && topic.event_name().is_some(),
+                ..First::default()
+            },
         };
         let registration = Registration::new(session.hub(), topic, target, first);
         self.heard.add(registration.topic(), policy);

@@ -202,7 +202,7 @@ impl Outlet for PysigListener {
     }
 
     /// It is not told numbers.
-    fn moved_to(&self, _: &Arc<EventRecord>, _: u64) {}
+    fn moved_to(&self, _: &Arc<EventRecord>, _: u64, _: u64) {}
 
     /// pysig knows neither last values nor who is there already.
     fn catch_up(&self, _: CatchUp) {}

@@ -269,7 +269,7 @@ impl Outlet for SenderUplink {
     }
 
     /// The numbers of the events that follow tell it, or the next registration.
-    fn moved_to(&self, _: &Arc<EventRecord>, _: u64) {}
+    fn moved_to(&self, _: &Arc<EventRecord>, _: u64, _: u64) {}
 
     /// It is no listener.
     fn catch_up(&self, _: CatchUp) {}
