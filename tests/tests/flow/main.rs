@@ -7,10 +7,11 @@
     clippy::unwrap_used,
     reason = "a broken assumption of a test is a panic with a line number"
 )]
+#![allow(clippy::disallowed_methods, reason = "a test awaits its own tasks")]
 
 mod account;
 mod at_once;
-mod cuts;
+
 mod frozen;
 mod joining;
 mod mixed;
