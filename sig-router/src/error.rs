@@ -137,7 +137,7 @@ pub enum TriggerError {
     #[error("the router is closing; the event was not sent")]
     Closed,
     /// Waiting needs a tokio runtime.
-    #[error("waiting for room needs a tokio runtime; use try_trigger or blocking_trigger outside of one")]
+    #[error("waiting needs a tokio runtime; use try_trigger or blocking_trigger outside of one")]
     NoRuntime,
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod closed;
 mod complaints;
+mod confirm;
 mod error;
 mod event;
 mod flow;
@@ -34,6 +35,7 @@ pub use client::{
     SenderState,
 };
 pub use closed::Closed;
+pub use confirm::{Confirm, Confirmation, PendingConfirmation};
 pub use error::{AddSenderError, ListenError, RequestError, RouterError, SignalError, TriggerError};
 pub use event::{Event, Lagged, Presence};
 pub use hub::SenderInfo;

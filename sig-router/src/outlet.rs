@@ -8,17 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use sig_core::{ContentType, Encoding, Payload};
 use sig_wire::{Extension, Tlvs};
-use tokio_util::sync::DropGuard;
 
 use crate::complaints::Complaints;
+use crate::confirm::{Ask, Receipt, Tally};
 use crate::hub::{CatchUp, EventRecord};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, Whose};
 use crate::queue::ListenerStats;
-
-/// Kept by everyone who still has to deal with an event. When the last one lets go, its token is cancelled: the event
-/// is delivered.
-pub(crate) type Receipt = Arc<DropGuard>;
 
 /// An event on its way out, packed.
 #[derive(Debug)]
@@ -41,7 +37,9 @@ pub(crate) struct Item<'a> {
     frame: Option<&'a [u8]>,
     /// The data as its own piece of memory, made when the first needs it.
     payload: OnceCell<Payload>,
-    receipt: Option<&'a Receipt>,
+    tally: Option<&'a Arc<Tally>>,
+    /// What the peer that it came from waits to be told of it.
+    pub(crate) ask: Option<Ask>,
     complaints: Complaints,
 }
 
@@ -59,7 +57,8 @@ impl<'a> Item<'a> {
             bytes: payload.bytes(),
             frame: None,
             payload: OnceCell::from(payload.clone()),
-            receipt: None,
+            tally: None,
+            ask: None,
             complaints: Complaints::default(),
         }
     }
@@ -77,7 +76,8 @@ impl<'a> Item<'a> {
             bytes,
             frame: Some(frame),
             payload: OnceCell::new(),
-            receipt: None,
+            tally: None,
+            ask: None,
             complaints: Complaints::default(),
         }
     }
@@ -95,7 +95,8 @@ impl<'a> Item<'a> {
             bytes,
             frame: None,
             payload: OnceCell::new(),
-            receipt: None,
+            tally: None,
+            ask: None,
             complaints: Complaints::default(),
         }
     }
@@ -112,6 +113,7 @@ impl<'a> Item<'a> {
             match known {
                 Extension::Skipped(skipped) => self.skipped = skipped,
                 Extension::Retained { age_ms } => self.retained = Some(Duration::from_millis(age_ms)),
+                confirm @ Extension::Confirm { .. } => self.ask = Ask::of(&confirm),
                 _ => {}
             }
         }
@@ -126,14 +128,14 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The event, whose delivery somebody waits for.
-    pub(crate) fn with_receipt(self, receipt: Option<&'a Receipt>) -> Self {
-        Self { receipt, ..self }
+    /// The event, of which a tally is kept if somebody waits for that.
+    pub(crate) fn with_tally(self, tally: Option<&'a Arc<Tally>>) -> Self {
+        Self { tally, ..self }
     }
 
-    /// What to keep until the event is dealt with, if somebody waits for that.
-    pub(crate) fn receipt(&self) -> Option<Receipt> {
-        self.receipt.cloned()
+    /// What a listener under this policy keeps until it has dealt with the event, if somebody waits for that.
+    pub(crate) fn receipt(&self, policy: Policy) -> Option<Receipt> {
+        self.tally?.receipt(policy)
     }
 
     /// Where to tell what goes wrong.

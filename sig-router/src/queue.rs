@@ -14,11 +14,12 @@ use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use crate::clock;
+use crate::confirm::Receipt;
 use crate::event::{Event, Lagged};
 use crate::flow::{Arriving, Backlog, Class, Track, Tracks};
 use crate::hub::{CatchUp, EventRecord};
 use crate::listen::Listen;
-use crate::outlet::{Item, Outlet, Receipt, Terms};
+use crate::outlet::{Item, Outlet, Terms};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
 use crate::wait::wait_or_look_again;
@@ -83,7 +84,7 @@ pub(crate) struct ListenerQueue {
     policy: Policy,
     /// Where the listener was added, for people.
     place: &'static Location<'static>,
-    /// Whether an event is delivered when it was dealt with, and not already when it lies here.
+    /// Whether an event is delivered when it was dealt with, and not already when it is taken from here.
     keeps_receipts: bool,
     me: Weak<Self>,
 }
@@ -169,7 +170,13 @@ impl ListenerQueue {
         let look = state.look(clock::now(), &mut released);
         drop(state);
         release_all(released);
-        look
+        match look {
+            Look::Taken(delivery, Some(receipt)) if !self.keeps_receipts => {
+                receipt.delivered();
+                Look::Taken(delivery, None)
+            }
+            look => look,
+        }
     }
 
     /// Takes the next delivery, if one is there.
@@ -380,6 +387,8 @@ impl Outlet for ListenerQueue {
     }
 
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
+        // Unless the queue takes the event, it is lost.
+        let receipt = item.receipt(self.policy);
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if state.closed {
@@ -436,7 +445,7 @@ impl Outlet for ListenerQueue {
             Ok::<_, std::convert::Infallible>(Waiting {
                 event: Event::packed(Arc::clone(event.id()), number, item.payload().clone()).with_retained(since),
                 position: position.filter(|_| !item.presence),
-                receipt: item.receipt().filter(|_| self.keeps_receipts),
+                receipt: receipt.and_then(Receipt::accepted),
             })
         });
         state.has_rest |= pushed.lost() > 0;

@@ -27,12 +27,22 @@ pub const HOPS: u8 = 6;
 pub const TRACE: u8 = 7;
 /// Content type of the payload where it differs from the announced one (`u8`).
 pub const CONTENT_TYPE: u8 = 8;
+/// The peer that sent the event on this link waits to be told what became of it (13 bytes).
+pub const CONFIRM: u8 = 9;
+
+/// In [`Extension::Confirm`]: every listener's queue took the event, or lost it.
+pub const CONFIRM_ACCEPTED: u8 = 0;
+/// In [`Extension::Confirm`]: every listener has dealt with the event, or lost it.
+pub const CONFIRM_DELIVERED: u8 = 1;
 
 /// Size of type and length.
 const HEAD: usize = 2;
 
 /// Bytes that all known extensions take together: a buffer of this size holds one of each.
-pub const KNOWN_MAX: usize = 8 * HEAD + 4 * 8 + 16 + 1 + 25 + 1;
+pub const KNOWN_MAX: usize = 9 * HEAD + 4 * 8 + 16 + 1 + 25 + 1 + CONFIRM_LEN;
+
+/// Size of the value of [`CONFIRM`].
+const CONFIRM_LEN: usize = 8 + 1 + 4;
 
 /// One extension as it is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +69,14 @@ impl<'a> Tlv<'a> {
             HOPS => Extension::Hops(self.byte()?),
             TRACE => Extension::Trace(self.array()?),
             CONTENT_TYPE => Extension::ContentType(ContentType(self.byte()?)),
+            CONFIRM => {
+                let [i0, i1, i2, i3, i4, i5, i6, i7, wait, t0, t1, t2, t3] = self.array::<CONFIRM_LEN>()?;
+                Extension::Confirm {
+                    id: u64::from_le_bytes([i0, i1, i2, i3, i4, i5, i6, i7]),
+                    wait,
+                    timeout_ms: u32::from_le_bytes([t0, t1, t2, t3]),
+                }
+            }
             _ => Extension::Unknown(*self),
         })
     }
@@ -103,6 +121,15 @@ pub enum Extension<'a> {
     Trace([u8; 25]),
     /// Content type of the payload where it differs from the announced one.
     ContentType(ContentType),
+    /// The peer that sent the event on this link waits to be told what became of it. It goes no further than this link.
+    Confirm {
+        /// What the reply is to carry, as the id of a call.
+        id: u64,
+        /// What is waited for: [`CONFIRM_ACCEPTED`] or [`CONFIRM_DELIVERED`].
+        wait: u8,
+        /// How long the reply is of use, in milliseconds.
+        timeout_ms: u32,
+    },
     /// A type of a later version: forward it.
     Unknown(Tlv<'a>),
 }
@@ -225,6 +252,10 @@ impl<'a> TlvWriter<'a> {
             Extension::Hops(hops) => self.push_raw(HOPS, &[hops]),
             Extension::Trace(context) => self.push_raw(TRACE, &context),
             Extension::ContentType(content) => self.push_raw(CONTENT_TYPE, &[content.0]),
+            Extension::Confirm { id, wait, timeout_ms } => {
+                let ([i0, i1, i2, i3, i4, i5, i6, i7], [t0, t1, t2, t3]) = (id.to_le_bytes(), timeout_ms.to_le_bytes());
+                self.push_raw(CONFIRM, &[i0, i1, i2, i3, i4, i5, i6, i7, wait, t0, t1, t2, t3])
+            }
             Extension::Unknown(tlv) => self.push_raw(tlv.kind, tlv.value),
         }
     }

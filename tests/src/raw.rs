@@ -29,6 +29,8 @@ pub enum Incoming {
         alias: u32,
         /// Its number.
         number: u64,
+        /// Its extensions.
+        ext: Vec<u8>,
         /// Its payload.
         payload: Vec<u8>,
     },
@@ -206,6 +208,7 @@ impl Raw {
                         Incoming::Event {
                             alias: event.header.alias,
                             number: event.header.number,
+                            ext: event.ext.to_vec(),
                             payload: event.payload.to_vec(),
                         }
                     }

@@ -84,7 +84,7 @@ impl Link {
         let (asker, answer) = oneshot::channel();
         let id = self
             .replies()
-            .insert(Asker { answer: asker, topic }, deadline)
+            .insert(Asker::Call { answer: asker, topic }, deadline)
             .map_err(|_| CallError::Busy)?;
         let is_request = method == methods::REQUEST;
         let pending = PendingCall {

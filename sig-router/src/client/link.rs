@@ -18,6 +18,7 @@ use super::shared::Shared;
 use super::state::LinkState;
 use super::supervisor;
 use crate::clock;
+use crate::confirm::Receipt;
 use crate::error::RequestError;
 use crate::hub::EventRecord;
 use crate::outbox::Outbox;
@@ -26,7 +27,7 @@ use crate::peer::{Arrived, Peer, bad_frame, content_type};
 use crate::pressure::{Gate, GateWatch};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::session::params::{Announce, Cancel, Forget, Grant, RemoveListener, RequestParams};
-use crate::session::{Goodbye, Hello, Refuse, Replies, Retry, Welcome, methods, read_params};
+use crate::session::{CONFIRM, Goodbye, Hello, Refuse, Replies, Retry, Welcome, methods, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
 /// Most calls that may wait for their reply.
@@ -54,10 +55,15 @@ pub(super) struct Link {
 
 /// Who waits for a reply.
 #[derive(Debug)]
-pub(super) struct Asker {
-    pub(super) answer: oneshot::Sender<Outcome>,
-    /// The topic that was asked for, where the router mints the listener's id.
-    pub(super) topic: Option<Topic>,
+pub(super) enum Asker {
+    /// Whoever made a call.
+    Call {
+        answer: oneshot::Sender<Outcome>,
+        /// The topic that was asked for, where the router mints the listener's id.
+        topic: Option<Topic>,
+    },
+    /// An event of this program that the router tells of, and whoever waits for that.
+    Event(Option<Receipt>),
 }
 
 /// Tells the router when the listeners to one sender are full, and when they have room again.
@@ -174,7 +180,7 @@ impl Link {
         let profile = carrier.profile();
         let hello = Hello {
             versions: [sig_wire::VERSION; 2],
-            capabilities: Vec::new(),
+            capabilities: vec![CONFIRM.to_owned()],
             codec: carrier.codec().name().to_owned(),
             instance: self.shared.instance.clone(),
             token: None,
@@ -245,9 +251,16 @@ impl Link {
         if event.name().as_str() == sig_core::DISCONNECT {
             drop(event.sender.forget_last());
         }
+        let counted = item.ask.map(|ask| (ask.id, ask.tally()));
+        let item = item.with_tally(counted.as_ref().map(|(_, tally)| tally));
         self.shared
             .remote
             .spread(&event, &item.marked_presence(event.name().is_presence()));
+        if let Some((id, tally)) = counted {
+            // The router sent it to somebody, who has left by now.
+            tally.lost_if_nobody_took_it();
+            self.peer.confirm(id, tally);
+        }
         Ok(())
     }
 
@@ -283,7 +296,16 @@ impl Link {
             self.outbox().answered(id, true, clock::now());
         }
         let asker = self.replies.lock().take(id);
-        let Some(Asker { answer, topic }) = asker else { return };
+        let (answer, topic) = match asker {
+            Some(Asker::Call { answer, topic }) => (answer, topic),
+            Some(Asker::Event(receipt)) => {
+                if let Some(receipt) = receipt {
+                    self.take_confirmation(receipt, &reply.outcome);
+                }
+                return;
+            }
+            None => return,
+        };
         if let (Some(pysig), Some(topic), Outcome::Done(response)) = (&self.pysig, topic, &reply.outcome) {
             // At once: the next message may be an event for this very listener.
             let wanted = self.shared.subscriptions.contains_key(&topic);
@@ -380,6 +402,7 @@ impl Link {
         let welcome = Welcome::read(params, &hello).map_err(bad_frame)?;
         let max_message = usize::try_from(welcome.max_message).unwrap_or(usize::MAX);
         let heartbeat = Some(Duration::from_millis(welcome.heartbeat_ms)).filter(|period| !period.is_zero());
+        self.peer.set_confirms(&welcome.capabilities);
         self.peer.open(max_message, heartbeat);
         if let Some(link) = self.me.upgrade() {
             supervisor::opened(&link);

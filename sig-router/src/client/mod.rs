@@ -1,6 +1,7 @@
 //! The router that brings remote senders and listeners to this program.
 
 mod call;
+mod confirming;
 mod link;
 mod listeners;
 mod offline;

@@ -1,5 +1,6 @@
 //! A link to pysig's own server.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use sig_core::{
 
 use super::link::{Asker, Link};
 use crate::clock;
+use crate::confirm::Receipt;
 use crate::error::RequestError;
 use crate::hub::EventRecord;
 use crate::outbox::PacedEvent;
@@ -69,6 +71,7 @@ impl PysigServer {
     pub(super) fn send_event(
         &self,
         link: &Arc<Link>,
+        receipt: &Cell<Option<Receipt>>,
         event: &EventRecord,
         item: &Item<'_>,
         gate: &Arc<Gate>,
@@ -81,8 +84,7 @@ impl PysigServer {
             info,
             data: RawJson::from_text(item.payload().json_text()?)?,
         };
-        let (answer, _) = tokio::sync::oneshot::channel();
-        let asker = Asker { answer, topic: None };
+        let asker = Asker::Event(receipt.take());
         let Ok(id) = link.replies().insert(asker, clock::now() + EVENT_DEADLINE) else {
             return Ok(false);
         };
@@ -97,7 +99,7 @@ impl PysigServer {
         };
         let sent = packed.and_then(|()| outbox.offer_call(event, item.presence, gate));
         if !matches!(sent, Ok(true)) {
-            link.replies().take(id);
+            receipt.set(link.take_back(id));
         }
         sent
     }

@@ -12,8 +12,9 @@ use sig_core::{CancellationToken, Tasks};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::confirm::Receipt;
 use crate::event::{Event, EventId};
-use crate::outlet::{Outlet, Receipt};
+use crate::outlet::Outlet;
 use crate::policy::Policy;
 use crate::pressure::Stalls;
 use crate::queue::{Delivery, ListenerQueue, ListenerStats, Settings};
@@ -90,14 +91,22 @@ impl Callback {
 
     /// Calls the function unless its guard is gone. A panic is caught and reported; the other listeners still run.
     pub(crate) fn call(&self, event: &Event<'_>) {
+        self.call_with(event, None);
+    }
+
+    /// The same with an event that is delivered when the function has returned.
+    pub(crate) fn call_with(&self, event: &Event<'_>, receipt: Option<Receipt>) {
         self.running.fetch_add(1, Ordering::SeqCst);
         let function = self.function.lock().clone();
         if let Some(function) = function {
             let inside = Inside::of(self.address());
             let call = move || function(event);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-                let (sender, name, panic) = (event.sender(), event.name(), panic_text(&*panic));
-                tracing::error!(%sender, event = %name, listener = %self.place, panic, "a listener panicked");
+            match catch_unwind(AssertUnwindSafe(call)) {
+                Ok(()) => receipt.into_iter().for_each(Receipt::delivered),
+                Err(panic) => {
+                    let (sender, name, panic) = (event.sender(), event.name(), panic_text(&*panic));
+                    tracing::error!(%sender, event = %name, listener = %self.place, panic, "a listener panicked");
+                }
             }
             drop(inside);
         }
@@ -218,7 +227,7 @@ impl Callback {
                 } else {
                     lost.remove(&event.shared_id())
                 };
-                self.call(&event.with_lost(count.unwrap_or(0)));
+                self.call_with(&event.with_lost(count.unwrap_or(0)), receipt);
             }
             Err(lagged) => {
                 tracing::warn!(listener = %self.place, "{lagged}");
@@ -229,8 +238,6 @@ impl Callback {
                 *lost.entry(Arc::clone(lagged.id())).or_insert(0) += lagged.count();
             }
         }
-        // The event is dealt with only now.
-        drop(receipt);
     }
 }
 

@@ -8,10 +8,11 @@ use super::Hub;
 use super::callback::Callback;
 use super::record::{EventRecord, Owner};
 use super::snapshot::Snapshot;
+use crate::confirm::Tally;
 use crate::error::TriggerError;
 use crate::event::Event;
 use crate::nesting::Nesting;
-use crate::outlet::{Item, Outlet, Receipt, Terms};
+use crate::outlet::{Item, Outlet, Terms};
 
 /// Why a trigger did not go through at once.
 #[derive(Debug)]
@@ -32,7 +33,13 @@ impl Hub {
     /// Triggers an event of one of this program's senders, if its gate is open.
     ///
     /// Queues get it first, under the sender's lane; then the functions are called, in pysig's order, without a lock.
-    pub(crate) fn trigger(&self, event: &Arc<EventRecord>, generation: u64, value: &dyn Value) -> Result<(), NotNow> {
+    pub(crate) fn trigger(
+        &self,
+        event: &Arc<EventRecord>,
+        generation: u64,
+        value: &dyn Value,
+        tally: Option<&Arc<Tally>>,
+    ) -> Result<(), NotNow> {
         let nesting = Nesting::enter().map_err(|limit| TriggerError::TooDeep { limit })?;
         let sender = &event.sender;
         let mut payload: Option<Payload> = None;
@@ -66,7 +73,7 @@ impl Hub {
                 }
             }
             let number = event.next_number();
-            let item = Item::new(number, payload);
+            let item = Item::new(number, payload).with_tally(tally);
             self.put(event, &snapshot, &item, false);
             if let Some(uplink) = &connection.uplink {
                 uplink.offer(event, &item, &sender.gate, &Terms::OWN);
@@ -77,7 +84,10 @@ impl Hub {
         };
         if !snapshot.callbacks.is_empty() {
             let event = Event::borrowed(event.id(), number, value);
-            snapshot.callbacks.iter().for_each(|callback| callback.call(&event));
+            for callback in &snapshot.callbacks {
+                let receipt = tally.and_then(|tally| tally.receipt(Terms::OWN.policy));
+                callback.call_with(&event, receipt);
+            }
         }
         drop(nesting);
         Ok(())
@@ -98,20 +108,20 @@ impl Hub {
         true
     }
 
-    /// Hands on an event that came over a link without a number, if its sender is (still) this owner's. The receipt is
-    /// kept by functions until they return, and by clients that acknowledge.
+    /// Hands on an event that came over a link without a number, if its sender is (still) this owner's. The tally is kept
+    /// of who deals with it.
     pub(crate) fn publish(
         &self,
         event: &Arc<EventRecord>,
         owner: Owner,
         payload: &Payload,
-        receipt: Option<&Receipt>,
+        tally: Option<&Arc<Tally>>,
     ) -> bool {
         let lane = event.sender.lane.lock();
         if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
             return false;
         }
-        let item = Item::new(event.next_number(), payload).with_receipt(receipt);
+        let item = Item::new(event.next_number(), payload).with_tally(tally);
         self.put(event, &event.snapshot(), &item, true);
         drop(lane);
         item.into_complaints().report(event);

@@ -1,12 +1,14 @@
 //! The two lanes to a peer that takes whatever it is sent: control messages ahead, events and presence in order.
 
+use std::sync::Weak;
 use std::time::Instant;
 
 use bytes::Bytes;
 use sig_core::{Batch, Carrier, CodecError, Encoding, Message, PeerInfo};
 
-use super::pack::{self, Piece};
+use super::pack::{self, Heading, Piece};
 use crate::clock;
+use crate::confirm::{Recall, Unsent};
 use crate::flow::{Arriving, Backlog, Class, Pushed};
 use crate::hub::EventRecord;
 use crate::outlet::{Item, Terms};
@@ -27,6 +29,14 @@ pub(super) struct Form<'a> {
     pub(super) carrier: &'a dyn Carrier,
     pub(super) peer: &'a PeerInfo,
     pub(super) max_frame: usize,
+    /// Who asks questions about events.
+    pub(super) asker: Option<&'a Weak<dyn Recall>>,
+}
+
+/// What waits piece by piece.
+struct Queued {
+    piece: Piece,
+    unsent: Option<Unsent>,
 }
 
 /// What waits for a peer that takes whatever it is sent.
@@ -38,7 +48,7 @@ pub(super) struct Lanes {
     fast: Batch,
     bulk: Batch,
     in_bulk: Load,
-    backlog: Backlog<Piece>,
+    backlog: Backlog<Queued>,
 }
 
 /// Events and their bytes.
@@ -118,13 +128,14 @@ impl Lanes {
             carrier,
             peer,
             max_frame,
+            ..
         } = form;
         if self.backlog.is_empty() {
             return pack::message(&mut self.bulk, carrier, peer, message, max_frame);
         }
         let piece = Piece::message(carrier, peer, message, max_frame)?;
         let size = piece.size();
-        self.backlog.push_notice(piece);
+        self.backlog.push_notice(Queued { piece, unsent: None });
         Ok(size)
     }
 
@@ -149,7 +160,7 @@ impl Lanes {
         &mut self,
         form: Form<'_>,
         event: &EventRecord,
-        alias: u32,
+        heading: Heading,
         item: &Item<'_>,
         terms: &Terms,
     ) -> Result<(Pushed, usize), CodecError> {
@@ -157,9 +168,10 @@ impl Lanes {
             carrier,
             peer,
             max_frame,
+            asker,
         } = form;
-        if self.goes_directly(alias, item.presence, terms.policy) {
-            let bytes = pack::event(&mut self.bulk, carrier, peer, alias, item, max_frame)?;
+        if self.goes_directly(heading.alias, item.presence, terms.policy) {
+            let bytes = pack::event(&mut self.bulk, carrier, peer, heading, item, max_frame)?;
             self.in_bulk.add(bytes, terms.policy.blocks() && !item.presence);
             return Ok((Pushed::STORED, bytes));
         }
@@ -174,7 +186,7 @@ impl Lanes {
             }
         };
         let arriving = Arriving {
-            alias,
+            alias: heading.alias,
             number: item.number,
             sender: &event.id().sender,
             skipped: item.skipped,
@@ -183,9 +195,11 @@ impl Lanes {
         };
         let mut bytes = 0;
         let pushed = self.backlog.push(&arriving, clock::now(), |skipped| {
-            let piece = Piece::event(carrier, peer, alias, item, skipped, max_frame)?;
+            let piece = Piece::event(carrier, peer, heading, item, skipped, max_frame)?;
             bytes = piece.size();
-            Ok::<_, CodecError>(piece)
+            let unsent = asker.zip(heading.ask.as_ref());
+            let unsent = unsent.map(|(asker, ask)| Unsent::new(asker, ask));
+            Ok::<_, CodecError>(Queued { piece, unsent })
         })?;
         Ok((pushed, bytes))
     }
@@ -220,7 +234,8 @@ impl Lanes {
         let mut portion = 0;
         while portion < PORTION {
             let Some(entry) = self.backlog.pop() else { break };
-            let size = entry.item.size();
+            let Queued { piece, unsent } = entry.item;
+            let size = piece.size();
             portion += size;
             match entry.class {
                 Class::Notice => {}
@@ -228,9 +243,10 @@ impl Lanes {
                 Class::Event { policy, .. } => load.add(size, policy.blocks()),
             }
             // It is of the batch's encoding: both are the peer's.
-            if entry.item.put(batch, encoding).is_err() {
+            if piece.put(batch, encoding).is_err() {
                 break;
             }
+            unsent.into_iter().for_each(Unsent::sent);
         }
         (portion > 0).then_some((Lane::Bulk, load))
     }

@@ -8,7 +8,7 @@ mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,8 +19,10 @@ use sig_core::{
 use tokio::sync::Notify;
 
 use lanes::{Form, Lane, Lanes};
+pub(crate) use pack::Heading;
 
 use crate::clock;
+use crate::confirm::Recall;
 use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
 use crate::outlet::{Item, Terms};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
@@ -64,6 +66,8 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     wake: Notify,
     stalls: Arc<Stalls>,
+    /// Who asks the peer what became of events.
+    asker: OnceLock<Weak<dyn Recall>>,
     me: Weak<Self>,
 }
 
@@ -165,12 +169,19 @@ impl Outbox {
             state: Mutex::new(state),
             wake: Notify::new(),
             stalls,
+            asker: OnceLock::new(),
             me: me.clone(),
         })
     }
 
     pub(crate) fn id(&self) -> ClientId {
         self.id
+    }
+
+    /// From now on, who asks is told what never went out.
+    pub(crate) fn set_asker(&self, asker: Weak<dyn Recall>) {
+        // There is one for each link.
+        let _ = self.asker.set(asker);
     }
 
     pub(crate) fn peer(&self) -> &PeerInfo {
@@ -278,15 +289,14 @@ impl Outbox {
             carrier: &*self.carrier,
             peer: &self.peer,
             max_frame,
+            asker: self.asker.get(),
         }
     }
 
-    /// Puts an event in, under this alias, and gives the bytes that it was packed in; `None` if it was lost. With
-    /// `announce`, the peer is told before what the alias stands for, unless it knows.
+    /// Puts an event in, under this heading, and gives the bytes that it was packed in; `None` if it was lost.
     pub(crate) fn offer(
         &self,
-        alias: u32,
-        announce: bool,
+        heading: Heading,
         event: &Arc<EventRecord>,
         item: &Item<'_>,
         gate: &Arc<Gate>,
@@ -302,7 +312,8 @@ impl Outbox {
         }
         let form = self.form(state.max_frame);
         let was_empty = lanes.is_empty();
-        if announce {
+        let alias = heading.alias;
+        if heading.announce {
             announce_in(lanes, &mut state.announced, form, event, item.before)?;
         }
         let blocks = terms.policy.blocks() && !item.presence;
@@ -310,7 +321,7 @@ impl Outbox {
             state.miss(alias, item);
             return Ok(None);
         }
-        let (pushed, bytes) = match lanes.push_event(form, event, alias, item, terms) {
+        let (pushed, bytes) = match lanes.push_event(form, event, heading, item, terms) {
             Ok(pushed) => pushed,
             Err(error) => {
                 state.miss(alias, item);

@@ -6,6 +6,7 @@ use sig_core::{
 };
 use sig_wire::{EventHeader, Extension, Flags, Kind, TlvWriter, Tlvs};
 
+use crate::confirm::Ask;
 use crate::hub::EventRecord;
 use crate::outlet::Item;
 use crate::session::methods;
@@ -15,7 +16,18 @@ use crate::session::params::Announce;
 const VALUE_SIZE: usize = 64;
 
 /// Room for the extensions that a router adds by itself.
-const OWN_EXT: usize = 32;
+const OWN_EXT: usize = 48;
+
+/// What stands over an event on its way to one peer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heading {
+    /// What the peer knows it by.
+    pub(crate) alias: u32,
+    /// Whether the peer is to be told before what the alias stands for, unless it knows.
+    pub(crate) announce: bool,
+    /// What the peer is asked about it.
+    pub(crate) ask: Option<Ask>,
+}
 
 fn limit(max_frame: usize) -> u32 {
     u32::try_from(max_frame).unwrap_or(u32::MAX)
@@ -161,17 +173,17 @@ impl Piece {
     pub(super) fn event(
         carrier: &dyn Carrier,
         peer: &PeerInfo,
-        alias: u32,
+        heading: Heading,
         item: &Item<'_>,
         skipped: u64,
         max_frame: usize,
     ) -> Result<Self, CodecError> {
         if peer.encoding == Encoding::Sig1 {
             let mut bytes = BytesMut::new();
-            event_frame(&mut bytes, alias, item, skipped, max_frame)?;
+            event_frame(&mut bytes, heading, item, skipped, max_frame)?;
             return Ok(Self::Packed(bytes.freeze()));
         }
-        let piece = Self::message(carrier, peer, &event_message(alias, item, skipped)?, max_frame)?;
+        let piece = Self::message(carrier, peer, &event_message(heading, item, skipped)?, max_frame)?;
         Ok(match piece {
             Self::Value(message, size) => Self::Value(message, size + item.bytes().len()),
             packed @ Self::Packed(_) => packed,
@@ -202,14 +214,14 @@ pub(super) fn event(
     batch: &mut Batch,
     carrier: &dyn Carrier,
     peer: &PeerInfo,
-    alias: u32,
+    heading: Heading,
     item: &Item<'_>,
     max_frame: usize,
 ) -> Result<usize, CodecError> {
     if peer.encoding == Encoding::Sig1 {
-        return event_frame(batch.bytes(), alias, item, item.skipped, max_frame);
+        return event_frame(batch.bytes(), heading, item, item.skipped, max_frame);
     }
-    let event = event_message(alias, item, item.skipped)?;
+    let event = event_message(heading, item, item.skipped)?;
     let size = message(batch, carrier, peer, &event, max_frame)?;
     Ok(match peer.encoding {
         Encoding::Values => size + item.bytes().len(),
@@ -217,11 +229,11 @@ pub(super) fn event(
     })
 }
 
-fn event_message(alias: u32, item: &Item<'_>, skipped: u64) -> Result<Message, CodecError> {
+fn event_message(heading: Heading, item: &Item<'_>, skipped: u64) -> Result<Message, CodecError> {
     let event = EventMessage {
-        alias,
+        alias: heading.alias,
         number: item.number,
-        ext: extensions(item, skipped)?.into(),
+        ext: extensions(heading, item, skipped)?.into(),
         payload: item.payload().clone(),
     };
     Ok(event.into())
@@ -230,19 +242,20 @@ fn event_message(alias: u32, item: &Item<'_>, skipped: u64) -> Result<Message, C
 /// Appends an event as a frame; gives its size. On an error nothing was appended.
 fn event_frame(
     bytes: &mut BytesMut,
-    alias: u32,
+    heading: Heading,
     item: &Item<'_>,
     skipped: u64,
     max_frame: usize,
 ) -> Result<usize, CodecError> {
     let start = bytes.len();
     let header = EventHeader {
-        alias,
+        alias: heading.alias,
         number: item.number,
     };
     let (data, size) = (item.bytes(), item.bytes().len());
     let refused = |_| too_large(size, max_frame);
-    let as_it_is = skipped == item.skipped;
+    // A question about it is meant for one link alone.
+    let as_it_is = skipped == item.skipped && heading.ask.is_none() && item.ask.is_none();
     if let Some(frame) = item.frame().filter(|_| as_it_is) {
         // The limit does not count the four bytes of the length itself.
         if frame.len() - sig_wire::frame::LEN_FIELD > max_frame {
@@ -253,7 +266,7 @@ fn event_frame(
         bytes.extend_from_slice(&header.encode_head(size, limit(max_frame)).map_err(refused)?);
         bytes.extend_from_slice(data);
     } else {
-        let ext = extensions(item, skipped)?;
+        let ext = extensions(heading, item, skipped)?;
         bytes.extend_from_slice(
             &header
                 .encode_ext_head(ext.len(), size, limit(max_frame))
@@ -266,13 +279,17 @@ fn event_frame(
 }
 
 /// The extensions of an event and, behind them, those that this router adds or changes.
-fn extensions(item: &Item<'_>, skipped: u64) -> Result<Vec<u8>, CodecError> {
+fn extensions(heading: Heading, item: &Item<'_>, skipped: u64) -> Result<Vec<u8>, CodecError> {
     let bad = |error| CodecError::Frame(format!("extensions: {error}"));
     let mut ext = Vec::with_capacity(item.ext.len() + OWN_EXT);
     for tlv in Tlvs::new(item.ext) {
         let tlv = tlv.map_err(bad)?;
         // These are said anew below.
-        let is_own = matches!(tlv.known(), Ok(Extension::Skipped(_) | Extension::Retained { .. }));
+        let is_own = match tlv.known() {
+            Ok(Extension::Skipped(_) | Extension::Retained { .. } | Extension::Confirm { .. }) => true,
+            Ok(Extension::ContentType(_)) => item.frame().is_none(),
+            _ => false,
+        };
         if !is_own {
             ext.extend_from_slice(&[tlv.kind, u8::try_from(tlv.value.len()).unwrap_or(u8::MAX)]);
             ext.extend_from_slice(tlv.value);
@@ -290,6 +307,9 @@ fn extensions(item: &Item<'_>, skipped: u64) -> Result<Vec<u8>, CodecError> {
     if let Some(age) = item.retained {
         let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         own.push(&Extension::Retained { age_ms }).map_err(bad)?;
+    }
+    if let Some(ask) = &heading.ask {
+        own.push(&ask.extension()).map_err(bad)?;
     }
     ext.extend_from_slice(own.finish());
     Ok(ext)

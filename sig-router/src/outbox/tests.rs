@@ -8,7 +8,7 @@ use sig_core::{
 };
 use sig_wire::{EventFrame, Extension, Kind, Split};
 
-use super::{Outbox, Take};
+use super::{Heading, Outbox, Take};
 use crate::hub::{EventRecord, Hub};
 use crate::outlet::{Item, Terms};
 use crate::policy::Policy;
@@ -41,6 +41,14 @@ const BLOCK: Terms = Terms {
     listener: 1,
 };
 
+fn heading(alias: u32, announce: bool) -> Heading {
+    Heading {
+        alias,
+        announce,
+        ask: None,
+    }
+}
+
 struct Bench {
     outbox: Arc<Outbox>,
     event: Arc<EventRecord>,
@@ -70,7 +78,7 @@ impl Bench {
     fn offer_under(&self, number: u64, payload: &Payload, terms: &Terms) -> bool {
         let item = Item::new(number, payload);
         self.outbox
-            .offer(self.event.alias, true, &self.event, &item, &self.gate, terms)
+            .offer(heading(self.event.alias, true), &self.event, &item, &self.gate, terms)
             .unwrap()
             .is_some()
     }
@@ -161,12 +169,22 @@ fn a_frame_is_forwarded_byte_for_byte() {
     let published = {
         let mut batch = Batch::new(Encoding::Sig1);
         let item = Item::new(9, &payload);
-        super::pack::event(&mut batch, &Nowhere, bench.outbox.peer(), 77, &item, usize::MAX).unwrap();
+        super::pack::event(
+            &mut batch,
+            &Nowhere,
+            bench.outbox.peer(),
+            heading(77, false),
+            &item,
+            usize::MAX,
+        )
+        .unwrap();
         frames(&mut batch).remove(0)
     };
     let item = Item::from_frame(9, &published, ContentType::BYTES, &[1, 2, 3]);
     let (outbox, event) = (&bench.outbox, &bench.event);
-    outbox.offer(77, false, event, &item, &bench.gate, &BLOCK).unwrap();
+    outbox
+        .offer(heading(77, false), event, &item, &bench.gate, &BLOCK)
+        .unwrap();
     let mut batch = Batch::new(Encoding::Sig1);
     assert!(matches!(bench.outbox.take(Instant::now(), &mut batch), Take::Ready));
     assert_eq!(frames(&mut batch), [published]);
@@ -236,9 +254,13 @@ fn what_is_too_large_for_the_peer_is_refused_and_leaves_nothing_behind() {
     let bench = Bench::new(Encoding::Sig1);
     bench.outbox.limit_frames(200);
     let item = Payload::from_bytes(vec![0; 300]);
-    let refused = bench
-        .outbox
-        .offer(77, false, &bench.event, &Item::new(1, &item), &bench.gate, &BLOCK);
+    let refused = bench.outbox.offer(
+        heading(77, false),
+        &bench.event,
+        &Item::new(1, &item),
+        &bench.gate,
+        &BLOCK,
+    );
     assert_eq!(
         refused.unwrap_err().to_string(),
         "a message of 300 bytes is over the limit of 200 bytes for this link"

@@ -1,6 +1,7 @@
 //! What both ends of a link have in common.
 
 mod answering;
+mod confirming;
 mod reading;
 
 use std::collections::HashMap;
@@ -44,6 +45,10 @@ pub(crate) struct Peer {
     events_in: AtomicU64,
     bytes_in: AtomicU64,
     running: Arc<Semaphore>,
+    /// Bounds the events of which a tally is kept for the peer.
+    confirming: Arc<Semaphore>,
+    /// Whether the peer tells what became of events.
+    confirms: OnceLock<bool>,
     /// The peer's requests that run, by their id, to be cancelled.
     cancels: Mutex<HashMap<u64, CancellationToken>>,
 }
@@ -64,6 +69,8 @@ impl Peer {
             events_in: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             running: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
+            confirming: Arc::new(Semaphore::new(confirming::MAX_CONFIRMING)),
+            confirms: OnceLock::new(),
             cancels: Mutex::default(),
         })
     }

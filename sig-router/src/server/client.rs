@@ -18,11 +18,11 @@ use super::pysig::Pysig;
 use super::shown::{Dialect, Shown};
 use super::{ClientInfo, Shared};
 use crate::clock;
+use crate::confirm::{Recall, Receipt};
 use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::inspect::ClientConnected;
 use crate::outbox::{Outbox, UNREAD};
-use crate::outlet::Receipt;
 use crate::peer::{Arrived, Peer};
 use crate::session::{Refuse, Replies, Secret, code, methods};
 
@@ -77,7 +77,9 @@ pub(super) enum Waiting {
     /// A request to one of the client's senders.
     Request(oneshot::Sender<Outcome>),
     /// An event that a pysig client acknowledges, and that somebody may wait for.
-    Event(#[expect(dead_code, reason = "kept to be dropped")] Option<Receipt>),
+    Event(Option<Receipt>),
+    /// What became of an event at a client that tells.
+    Asked(Receipt),
 }
 
 /// Why a client cannot stay, or a call cannot be done.
@@ -92,7 +94,7 @@ impl ClientSession {
         roster: Arc<Roster>,
         tasks: &Tasks,
     ) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
+        Arc::new_cyclic(|me: &Weak<Self>| Self {
             shared,
             hub,
             peer: Peer::new(id, outbox, tasks),
@@ -343,6 +345,15 @@ impl ClientSession {
 
     // --- calls to the client ---
 
+    /// The client's queue took the event that this reply is waited for.
+    pub(super) fn accepted(&self, id: u64) {
+        match self.replies.lock().get_mut(id) {
+            Some(Waiting::Event(receipt)) => *receipt = receipt.take().and_then(Receipt::accepted),
+            Some(Waiting::Asked(receipt)) => receipt.note_accepted(),
+            Some(Waiting::Request(_)) | None => {}
+        }
+    }
+
     /// Notes that a reply is waited for; `None` when too many are.
     pub(super) fn wait_for(&self, what: Waiting, deadline: Instant) -> Option<u64> {
         self.replies.lock().insert(what, deadline).ok()
@@ -362,12 +373,24 @@ impl ClientSession {
         };
         match waiting {
             Some(Waiting::Request(asker)) => drop(asker.send(reply.outcome)),
-            Some(Waiting::Event(_)) => {}
+            Some(Waiting::Event(receipt)) => {
+                // A listener of pysig's that raised says so.
+                if let (Some(receipt), Outcome::Done(_)) = (receipt, reply.outcome) {
+                    receipt.delivered();
+                }
+            }
+            Some(Waiting::Asked(receipt)) => receipt.take_answer(&reply.outcome),
             None if was_given && !RequestError::is_given_up(&reply.outcome) => {
                 self.late.fetch_add(1, Ordering::Relaxed);
             }
             None => {}
         }
+    }
+}
+
+impl Recall for ClientSession {
+    fn recall(&self, id: u64) {
+        drop(self.forget(id));
     }
 }
 

@@ -1,13 +1,13 @@
 //! A client that speaks sig.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sig_core::{Call, EventMessage, EventName, Outcome, RawJson, Reason, SenderName, Topic};
+use sig_core::{Call, EventMessage, EventName, MessageId, Outcome, RawJson, Reason, SenderName, Topic};
 use sig_wire::EventFrame;
 
-use super::client::{ClientSession, Fault, failed};
+use super::client::{ClientSession, Fault, Waiting, failed};
 use super::credit::CreditLine;
 use super::forward::ClientForward;
 use super::heard::Heard;
@@ -15,9 +15,10 @@ use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
 use super::shown::Dialect;
 use crate::clock;
+use crate::confirm::{ANSWER_GRACE, Ask, Recall, Receipt, Wait};
 use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
-use crate::outbox::Outbox;
+use crate::outbox::{Heading, Outbox};
 use crate::outlet::{Item, Outlet, Terms};
 use crate::peer::content_type;
 use crate::policy::Policy;
@@ -26,7 +27,7 @@ use crate::request::Requests;
 use crate::session::params::{
     AddListener, AddListenerReply, AddSender, AddSenderReply, Cancel, RemoveListener, RemoveSender, RequestParams,
 };
-use crate::session::{Hello, Offer, ParamsError, Refuse, code, methods, negotiate, read_params};
+use crate::session::{CONFIRM, Hello, Offer, ParamsError, Refuse, code, methods, negotiate, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
 /// A client that speaks sig: its senders, its listeners, and the aliases of its events.
@@ -65,12 +66,69 @@ struct Published {
 #[derive(Debug)]
 struct Subscriber {
     outbox: Arc<Outbox>,
+    /// Whether the client tells what became of events.
+    confirms: bool,
+    session: Weak<ClientSession>,
+}
+
+impl Subscriber {
+    /// Puts an event into the outbox; tells whether it is there.
+    fn send(
+        &self,
+        ask: Option<Ask>,
+        event: &Arc<EventRecord>,
+        item: &Item<'_>,
+        gate: &Arc<Gate>,
+        terms: &Terms,
+    ) -> bool {
+        let heading = Heading {
+            alias: event.alias,
+            announce: true,
+            ask,
+        };
+        match self.outbox.offer(heading, event, item, gate, terms) {
+            Ok(sent) => sent.is_some(),
+            Err(error) => {
+                item.complaints().add(&self.outbox, error);
+                false
+            }
+        }
+    }
+
+    /// The same with an event that is counted.
+    fn send_counted(
+        &self,
+        receipt: Receipt,
+        event: &Arc<EventRecord>,
+        item: &Item<'_>,
+        gate: &Arc<Gate>,
+        terms: &Terms,
+    ) {
+        let tally = Arc::clone(receipt.tally());
+        let asks = self.confirms && tally.wait() != Wait::Accepted;
+        let Some(session) = self.session.upgrade().filter(|_| asks) else {
+            if self.send(None, event, item, gate, terms) {
+                // Beyond that the client does not tell.
+                receipt.accepted().into_iter().for_each(Receipt::unknown);
+            }
+            return;
+        };
+        let id = session.wait_for(Waiting::Asked(receipt), tally.deadline() + ANSWER_GRACE);
+        let ask = id.map(|id| Ask::new(id, &tally));
+        let is_sent = self.send(ask, event, item, gate, terms);
+        match id {
+            Some(id) if is_sent => session.accepted(id),
+            Some(id) => session.recall(id),
+            None => {}
+        }
+    }
 }
 
 impl Outlet for Subscriber {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms) {
-        if let Err(error) = self.outbox.offer(event.alias, true, event, item, gate, terms) {
-            item.complaints().add(&self.outbox, error);
+        match item.receipt(terms.policy) {
+            None => drop(self.send(None, event, item, gate, terms)),
+            Some(receipt) => self.send_counted(receipt, event, item, gate, terms),
         }
     }
 
@@ -136,7 +194,7 @@ impl Native {
             router_id: shared.router_id.clone(),
             epoch: shared.epoch,
             versions: [sig_wire::VERSION; 2],
-            capabilities: Vec::new(),
+            capabilities: vec![CONFIRM.to_owned()],
             token: None,
         };
         let welcome = negotiate(&hello, &offer)?;
@@ -152,12 +210,17 @@ impl Native {
             .map_err(Fault::from)
             .and_then(|params| session.outbox().send(&Call::notice(methods::WELCOME, params).into()));
         sent.map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
+        session.peer().set_confirms(&welcome.capabilities);
+        let asker: Weak<dyn Recall> = session.weak();
+        session.outbox().set_asker(asker);
         session
             .peer()
             .open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
         Ok(Self {
             subscriber: Arc::new(Subscriber {
                 outbox: Arc::clone(session.outbox()),
+                confirms: session.peer().confirms(),
+                session: session.weak(),
             }),
             listeners: HashMap::new(),
             heard: Heard::default(),
@@ -202,7 +265,7 @@ impl Native {
         size: usize,
     ) -> Result<(), Fault> {
         let published = self.published(message.alias)?;
-        let item = Item::new(message.number, &message.payload);
+        let item = Item::new(message.number, &message.payload).with_ext(&message.ext);
         let cost = item.cost(size, session.outbox().peer().encoding);
         Self::publish(session, published, item, cost)
     }
@@ -217,10 +280,20 @@ impl Native {
             let sender = &published.event.sender.name;
             return Err(Fault::Other(format!("sender {sender} sent beyond its credit")));
         }
-        session
+        let counted = item.ask.map(|ask| (ask.id, ask.tally()));
+        let item = item.with_tally(counted.as_ref().map(|(_, tally)| tally));
+        let is_own = session
             .hub()
             .arrive(&published.event, Owner::Client(session.id()), item);
         published.credit.consumed(cost);
+        match counted {
+            Some((id, tally)) if is_own => session.peer().confirm(id, tally),
+            Some((id, _)) => session.peer().reply(
+                Some(MessageId::Number(id)),
+                rpc::not_own_sender(session.hub(), published.event.sender.name.as_str()),
+            ),
+            None => {}
+        }
         Ok(())
     }
 

@@ -9,22 +9,23 @@ use parking_lot::Mutex;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sig_core::{
-    Call, CancellationToken, CarrierError, EventName, Failure, Message, MessageId, Outcome, Payload, RawJson, Reason,
-    Reply, SenderName, Topic,
+    Call, CarrierError, EventName, Failure, Message, MessageId, Outcome, Payload, RawJson, Reason, Reply, SenderName,
+    Topic,
 };
 
 use super::client::{ClientSession, Fault, Waiting};
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
 use crate::clock;
+use crate::confirm::{Receipt, Tally, Wait};
 use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::{Outbox, PacedEvent};
-use crate::outlet::{Item, Outlet, Receipt, Terms};
+use crate::outlet::{Item, Outlet, Terms};
 use crate::peer::wait_open;
 use crate::policy::Policy;
 use crate::pressure::{Gate, Whose};
-use crate::request::Requests;
+use crate::request::{Requests, deadline_in};
 use crate::session::methods;
 use crate::session::params::{MAX_LISTED, RequestParams, methods as methods_of};
 
@@ -61,7 +62,7 @@ pub(super) struct Pysig {
     /// How many events these have in all.
     events: usize,
     /// The delivery of a signal that took too long, and maybe still does.
-    overdue: Arc<Mutex<Option<CancellationToken>>>,
+    overdue: Arc<Mutex<Option<Arc<Tally>>>>,
 }
 
 /// A sender of the client.
@@ -159,7 +160,13 @@ struct InfoOut<'a> {
 }
 
 impl PysigListener {
-    fn send(&self, event: &EventRecord, item: &Item<'_>, gate: &Arc<Gate>) -> Result<(), CarrierError> {
+    fn send(
+        &self,
+        receipt: Option<Receipt>,
+        event: &EventRecord,
+        item: &Item<'_>,
+        gate: &Arc<Gate>,
+    ) -> Result<(), CarrierError> {
         let Some(session) = self.session.upgrade() else {
             return Ok(());
         };
@@ -172,7 +179,7 @@ impl PysigListener {
             data: RawJson::from_text(item.payload().json_text()?)?,
         };
         let now = clock::now();
-        let Some(id) = session.wait_for(Waiting::Event(item.receipt()), now + EVENT_DEADLINE) else {
+        let Some(id) = session.wait_for(Waiting::Event(receipt), now + EVENT_DEADLINE) else {
             return Err(CarrierError::Other("too many events wait for it".to_owned()));
         };
         let message = Message::Call(Call::new(id, methods::SIGNAL, RawJson::new(&params)?));
@@ -185,7 +192,9 @@ impl PysigListener {
             retry_until,
         };
         let sent = packed.and_then(|()| self.outbox.offer_call(event, item.presence, gate));
-        if !matches!(sent, Ok(true)) {
+        if matches!(sent, Ok(true)) {
+            session.accepted(id);
+        } else {
             session.forget(id);
         }
         sent?;
@@ -194,8 +203,8 @@ impl PysigListener {
 }
 
 impl Outlet for PysigListener {
-    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
-        if let Err(error) = self.send(event, item, gate) {
+    fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms) {
+        if let Err(error) = self.send(item.receipt(terms.policy), event, item, gate) {
             self.outbox.count_lost();
             item.complaints().add(self, error);
         }
@@ -401,43 +410,41 @@ impl Pysig {
         rpc::done(&())
     }
 
-    /// Hands an event on, and answers when functions here and pysig listeners elsewhere have dealt with it (P63), and
-    /// the others have room for the next. Whoever takes too long is waited for once, until it has caught up.
+    /// Hands an event on, and answers when everyone who holds up senders has dealt with it (P63), and the others have room
+    /// for the next. Whoever takes too long is waited for once, until it has caught up.
     fn signal(&self, session: &ClientSession, id: Option<MessageId>, params: Params) {
         // One that does not wait for its answers is not served faster than its listeners take.
         let Some(permit) = session.peer().permit() else {
             return session.peer().reply(id, fail("too many signals are under way"));
         };
-        let delivered = CancellationToken::new();
-        let receipt = Arc::new(delivered.clone().drop_guard());
-        let gate = match Self::publish(session, params, &receipt) {
+        let tally = Tally::new(Wait::Blocking, deadline_in(SIGNAL_PATIENCE));
+        let gate = match Self::publish(session, params, &tally) {
             Ok(gate) => gate,
             Err(outcome) => return session.peer().reply(id, outcome),
         };
-        drop(receipt);
         let done = Outcome::Done(RawJson::null());
         let waits_already = self
             .overdue
             .lock()
             .as_ref()
-            .is_some_and(|overdue| !overdue.is_cancelled());
-        if waits_already || delivered.is_cancelled() {
+            .is_some_and(|overdue| !overdue.is_settled());
+        if waits_already || tally.is_settled() {
             return session.peer().reply_when_open(id, done, gate, SIGNAL_PATIENCE, permit);
         }
         let overdue = Arc::clone(&self.overdue);
         let ready = async move {
             let all = async {
                 wait_open(&gate).await;
-                delivered.cancelled().await;
+                tally.settled().await;
             };
             if tokio::time::timeout(SIGNAL_PATIENCE, all).await.is_err() {
-                *overdue.lock() = Some(delivered);
+                *overdue.lock() = Some(tally);
             }
         };
         session.peer().reply_after(id, done, ready, permit);
     }
 
-    fn publish(session: &ClientSession, params: Params, receipt: &Receipt) -> Result<Arc<Gate>, Outcome> {
+    fn publish(session: &ClientSession, params: Params, tally: &Arc<Tally>) -> Result<Arc<Gate>, Outcome> {
         let info = params.info.ok_or_else(|| fail("invalid arguments, missing info"))?;
         let name = info.sender.ok_or_else(|| fail("invalid arguments, missing sender"))?;
         let event = info.event.ok_or_else(|| fail("invalid arguments, missing event"))?;
@@ -454,7 +461,7 @@ impl Pysig {
         let payload = Payload::from_json_text(params.data.unwrap_or_default().text().to_owned());
         if !session
             .hub()
-            .publish(&found, Owner::Client(session.id()), &payload, Some(receipt))
+            .publish(&found, Owner::Client(session.id()), &payload, Some(tally))
         {
             return Err(rpc::not_own_sender(session.hub(), &name));
         }

@@ -33,8 +33,12 @@ pub(crate) mod code {
     pub(crate) const MALFORMED: &str = "malformed";
 }
 
+/// The capability of a side that tells what became of events, where it is asked.
+pub(crate) const CONFIRM: &str = "confirm";
+
 /// What this program calls itself.
 const PRODUCT: &str = concat!("sig/", env!("CARGO_PKG_VERSION"));
+
 /// Most capabilities that a side may list.
 const MAX_CAPABILITIES: usize = 64;
 /// Longest name of a codec or capability, and longest router id, in bytes.

@@ -53,6 +53,11 @@ impl<T> Replies<T> {
         (1..=self.last_id).contains(&id)
     }
 
+    /// The value behind a reply that did not come yet.
+    pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut T> {
+        self.waiting.get_mut(&id).map(|(_, value)| value)
+    }
+
     /// Takes out what is due at `now`, the earliest deadline first.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<(u64, T)> {
         let mut expired = Vec::new();
@@ -102,11 +107,13 @@ mod tests {
         assert_eq!(replies.insert("b", now), Ok(2));
         assert_eq!(replies.insert("c", now), Err("c"), "full");
         assert_eq!([0, 1, 2, 3].map(|id| replies.was_given(id)), [false, true, true, false]);
+        *replies.get_mut(2).unwrap() = "B";
         assert_eq!(replies.take(1), Some("a"));
         assert_eq!(replies.take(1), None, "twice");
         assert_eq!(replies.take(0), None);
         assert_eq!(replies.insert("c", now), Ok(3), "an id is never used again");
-        assert_eq!(replies.drain(), ["b", "c"]);
+        assert_eq!(replies.get_mut(1), None);
+        assert_eq!(replies.drain(), ["B", "c"]);
         assert_eq!((replies.len(), replies.next_deadline()), (0, None));
     }
 

@@ -5,7 +5,7 @@ use std::{format, vec};
 
 use super::*;
 
-const ALL: [Extension<'_>; 8] = [
+const ALL: [Extension<'_>; 9] = [
     Extension::SenderTime(1),
     Extension::Retained { age_ms: 2 },
     Extension::Skipped(3),
@@ -14,6 +14,11 @@ const ALL: [Extension<'_>; 8] = [
     Extension::Hops(6),
     Extension::Trace([7; 25]),
     Extension::ContentType(ContentType::BYTES),
+    Extension::Confirm {
+        id: 8,
+        wait: CONFIRM_DELIVERED,
+        timeout_ms: 9,
+    },
 ];
 
 #[test]
@@ -28,6 +33,19 @@ fn golden() {
         writer.push(&extension).unwrap();
     }
     assert_eq!(writer.finish(), [1, 8, 8, 7, 6, 5, 4, 3, 2, 1, 6, 1, 2, 8, 1, 2]);
+}
+
+#[test]
+fn golden_confirm() {
+    let mut buffer = [0; 15];
+    let mut writer = TlvWriter::new(&mut buffer);
+    let confirm = Extension::Confirm {
+        id: 12,
+        wait: CONFIRM_DELIVERED,
+        timeout_ms: 9750,
+    };
+    writer.push(&confirm).unwrap();
+    assert_eq!(writer.finish(), [9, 13, 12, 0, 0, 0, 0, 0, 0, 0, 1, 0x16, 0x26, 0, 0]);
 }
 
 #[test]
@@ -48,7 +66,7 @@ fn one_of_each_known_extension_fits() {
 
 #[test]
 fn a_known_type_of_a_wrong_size_is_an_error() {
-    for kind in SENDER_TIME..=CONTENT_TYPE {
+    for kind in SENDER_TIME..=CONFIRM {
         let tlv = Tlv { kind, value: &[0; 3] };
         let error = tlv.known().unwrap_err();
         assert!(
@@ -89,8 +107,8 @@ fn the_writer_refuses_what_does_not_fit_and_goes_on() {
         })
     );
     assert_eq!(
-        writer.push_raw(9, &[0; 256]),
-        Err(TlvError::TooLong { kind: 9, len: 256 })
+        writer.push_raw(99, &[0; 256]),
+        Err(TlvError::TooLong { kind: 99, len: 256 })
     );
     writer.push(&Extension::Hops(1)).unwrap();
     assert_eq!(writer.finish(), [HOPS, 1, 1]);

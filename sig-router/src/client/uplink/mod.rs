@@ -6,6 +6,7 @@ mod online;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 use super::link::Link;
 use super::offline::Offline;
 use crate::complaints::Complaints;
+use crate::confirm::Receipt;
 use crate::hub::{Added, CatchUp, EventRecord, SenderRecord};
 use crate::outlet::{Item, Outlet, Terms, Uplink};
 use crate::pressure::{Gate, GateWatch};
@@ -55,6 +57,8 @@ struct Kept {
     event: Arc<EventRecord>,
     number: u64,
     payload: Payload,
+    /// For whoever waits to be told what became of it.
+    receipt: Cell<Option<Receipt>>,
 }
 
 type Complained = Vec<(Arc<EventRecord>, Complaints)>;
@@ -231,7 +235,7 @@ impl State {
         }
         self.flow.send_kept(|online, kept| {
             let item = Item::new(kept.number, &kept.payload);
-            let sent = online.send_kept(&kept.event, &item);
+            let sent = online.send_kept(&kept.receipt, &kept.event, &item);
             if sent == Sent::Lost {
                 complained.push((Arc::clone(&kept.event), item.into_complaints()));
             }
@@ -253,18 +257,21 @@ impl Drop for SenderUplink {
 
 impl Outlet for SenderUplink {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
+        // Lost unless it is sent or kept.
+        let receipt = Cell::new(item.receipt(Terms::OWN.policy));
         let keep = || {
             let kept = Kept {
                 event: Arc::clone(event),
                 number: item.number,
                 payload: item.payload().clone(),
+                receipt: Cell::new(receipt.take()),
             };
             (item.bytes().len(), kept)
         };
         let mut state = self.state.lock();
         state
             .flow
-            .offer(event.alias, |online| online.send(event, item, gate), keep);
+            .offer(event.alias, |online| online.send(&receipt, event, item, gate), keep);
         state.sync_gate();
     }
 

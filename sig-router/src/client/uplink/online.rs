@@ -1,5 +1,6 @@
 //! A link that has the sender.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,7 +9,9 @@ use sig_core::{EventName, SenderName};
 
 use super::flow::Sent;
 use crate::client::link::Link;
+use crate::confirm::Receipt;
 use crate::hub::EventRecord;
+use crate::outbox::Heading;
 use crate::outlet::{Item, Terms};
 use crate::policy::Policy;
 use crate::pressure::{Gate, GateWatch};
@@ -77,26 +80,51 @@ impl Online {
         }
     }
 
-    /// Sends an event that was kept.
-    pub(super) fn send_kept(&mut self, event: &Arc<EventRecord>, item: &Item<'_>) -> Sent {
+    /// Sends an event that was kept. The receipt is left where it is unless the event goes.
+    pub(super) fn send_kept(
+        &mut self,
+        receipt: &Cell<Option<Receipt>>,
+        event: &Arc<EventRecord>,
+        item: &Item<'_>,
+    ) -> Sent {
         let room = Arc::clone(&self.room);
-        self.hand_over(event, item, &room, &KEPT)
+        self.hand_over(receipt, event, item, &room, &KEPT)
     }
 
-    /// Sends a new event; the gate is shut when there is no room for the next.
-    pub(super) fn send(&mut self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>) -> Sent {
-        self.hand_over(event, item, gate, &Terms::OWN)
+    /// The same with a new event; the gate is shut when there is no room for the next.
+    pub(super) fn send(
+        &mut self,
+        receipt: &Cell<Option<Receipt>>,
+        event: &Arc<EventRecord>,
+        item: &Item<'_>,
+        gate: &Arc<Gate>,
+    ) -> Sent {
+        self.hand_over(receipt, event, item, gate, &Terms::OWN)
     }
 
-    fn hand_over(&mut self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms) -> Sent {
+    fn hand_over(
+        &mut self,
+        receipt: &Cell<Option<Receipt>>,
+        event: &Arc<EventRecord>,
+        item: &Item<'_>,
+        gate: &Arc<Gate>,
+        terms: &Terms,
+    ) -> Sent {
         let sent = match self.link.pysig() {
             Some(pysig) => pysig
-                .send_event(&self.link, event, item, gate)
+                .send_event(&self.link, receipt, event, item, gate)
                 .map(|sent| sent.then_some(0)),
             None => match self.alias(event) {
                 Some(alias) => {
                     let outbox = self.link.outbox();
-                    let packed = outbox.offer(alias, false, event, item, gate, terms);
+                    let packed = self.link.send_counted(receipt, |ask| {
+                        let heading = Heading {
+                            alias,
+                            announce: false,
+                            ask,
+                        };
+                        outbox.offer(heading, event, item, gate, terms)
+                    });
                     packed.map(|packed| packed.map(|bytes| item.cost(bytes, outbox.peer().encoding)))
                 }
                 None => Ok(None),
