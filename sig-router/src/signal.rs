@@ -183,15 +183,21 @@ impl Signal {
     ///
     /// As [`trigger`](Self::trigger).
     pub fn blocking_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
+        self.park_with(value, None)
+    }
+
+    /// As [`trigger_with`](Self::trigger_with), parking the thread.
+    pub(crate) fn park_with(&self, value: &dyn Value, tally: Option<&Arc<Tally>>) -> Result<(), TriggerError> {
         let began = clock::now();
+        let deadline = tally.map(|tally| tally.deadline());
         loop {
             let opened = self.event.sender.gate.opened();
-            match self.attempt(value, None) {
+            match self.attempt(value, tally) {
                 Ok(()) => return Ok(()),
                 Err(NotNow::Failed(error)) => return Err(error),
                 Err(NotNow::Shut) => {}
             }
-            match self.pause(began, None) {
+            match self.pause(began, deadline) {
                 Pause::Over(error) => return Err(error),
                 Pause::Until(due) => drop(wait_until(opened, due)),
             }

@@ -2,7 +2,7 @@
 
 use sig_wire::{
     ContentType, Encoding, EventFrame, EventHeader, Extension, Flags, FrameError, Kind, MAX_FRAME_DEFAULT, Preface,
-    Split, TlvWriter, encode_header, split, tlv,
+    Split, TlvWriter, Tlvs, encode_header, split, tlv,
 };
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/WIRE.md"));
@@ -88,6 +88,22 @@ fn extensions() {
         writer.push(&extension).unwrap();
     }
     assert_eq!(writer.finish(), bytes("The extensions"));
+}
+
+#[test]
+fn confirm() {
+    let golden = bytes("The extension \"confirm\"");
+    let confirm = Extension::Confirm {
+        id: 12,
+        wait: tlv::CONFIRM_DELIVERED,
+        timeout_ms: 9750,
+    };
+    let mut buffer = [0; tlv::KNOWN_MAX];
+    let mut writer = TlvWriter::new(&mut buffer);
+    writer.push(&confirm).unwrap();
+    assert_eq!(writer.finish(), golden);
+    let read: Vec<_> = Tlvs::new(&golden).map(|tlv| tlv.and_then(|tlv| tlv.known())).collect();
+    assert_eq!(read, [Ok(confirm)]);
 }
 
 #[test]

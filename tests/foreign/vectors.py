@@ -1,5 +1,5 @@
 """Holds sig1.py against the golden vectors of docs/WIRE.md: what it writes, and what it reads."""
-import re, sys
+import re, struct, sys
 
 import sig1
 
@@ -32,6 +32,9 @@ assert sig1.parse_event(flags, body) == (7, 42, {4: (3).to_bytes(8, "little")}, 
 [(_, flags, body)], _ = sig1.split(sig1.event(7, 42, b"text", TLVS))
 ext = sig1.parse_event(flags, body)[2]
 assert ext == {1: (0x0102030405060708).to_bytes(8, "little"), 6: b"\x02", 8: b"\x02"}
+
+[(_, flags, body)], _ = sig1.split(sig1.event(7, 42, b"1", golden('The extension "confirm"')))
+assert sig1.parse_event(flags, body)[2] == {9: struct.pack("<QBI", 12, 1, 9750)}
 
 to_skip, *to_refuse = lines("A frame to skip")
 assert sig1.split(to_skip) == ([], b"")

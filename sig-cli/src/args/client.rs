@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use sig_core::{CarrierUrl, EventName, NameError, SenderName, Topic};
-use sig_router::Policy;
+use sig_router::{Confirm, Policy};
 
 use crate::{duration, policy};
 
@@ -73,9 +73,14 @@ pub(crate) struct Listen {
 /// The sender is connected for as long as it takes, so its name must be free.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+With --confirm it prints how many listeners, over all events, accepted an event, dealt with it
+(delivered), lost it, or were still waited for (pending). The exit code is 1 if any has lost one,
+else 5 if any is pending, else 0. That nobody listens is no failure.
+
 Examples:
   sig trigger timer tic
   sig trigger thermometer celsius 21.5
+  sig trigger valve close --confirm delivered --timeout 2
   sig trigger me hello --text world
   tail -f app.log | sig trigger app log - --text")]
 pub(crate) struct Trigger {
@@ -94,6 +99,14 @@ pub(crate) struct Trigger {
     /// Take the data as text and not as JSON
     #[arg(long, requires = "data")]
     pub(crate) text: bool,
+
+    /// Wait until every listener has the event, or has dealt with it
+    #[arg(long, value_name = "accepted | delivered", value_parser = confirm, hide_possible_values = true)]
+    pub(crate) confirm: Option<Confirm>,
+
+    /// How long to wait for the listeners to each event [default: 10s]
+    #[arg(long, value_name = "TIME", requires = "confirm", value_parser = duration::parse)]
+    pub(crate) timeout: Option<Duration>,
 
     #[command(flatten)]
     pub(crate) target: Target,
@@ -222,6 +235,14 @@ pub(crate) struct Version {
 
 fn sender(text: &str) -> Result<SenderName, NameError> {
     SenderName::new(text)
+}
+
+fn confirm(text: &str) -> Result<Confirm, String> {
+    match text {
+        "accepted" => Ok(Confirm::Accepted),
+        "delivered" => Ok(Confirm::Delivered),
+        _ => Err("use accepted or delivered".to_owned()),
+    }
 }
 
 fn event(text: &str) -> Result<EventName, NameError> {

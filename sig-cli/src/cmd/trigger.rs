@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sig_core::{Payload, RawJson};
-use sig_router::{AddSenderError, RemoteSender, TriggerError};
+use sig_router::{AddSenderError, Confirmation, DEFAULT_TIMEOUT, RemoteSender, TriggerError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::args::Trigger;
@@ -29,35 +29,72 @@ pub(crate) async fn run(args: &Trigger, context: &mut Context) -> Result<Code, F
             .connect()
             .await;
         let sender = sender.map_err(|error| refused(args, &error))?;
-        let count = match single {
-            Some(payload) => trigger(&sender, args, &payload).await.map(|()| 1),
-            None => stream(&sender, args, context, BufReader::new(tokio::io::stdin())).await,
+        let mut sent = Sent::default();
+        let outcome = match single {
+            Some(payload) => trigger(&sender, args, &payload, &mut sent).await,
+            None => stream(&sender, args, context, BufReader::new(tokio::io::stdin()), &mut sent).await,
         };
         let _ = sender.remove().await;
-        count
+        outcome.map(|()| sent)
     };
-    let count = context.unless_stopped(work).await;
+    let sent = context.unless_stopped(work).await;
     link.flush_and_close().await;
-    let count = count??;
+    let sent = sent??;
+    let count = sent.events;
     let plural = if count == 1 { "" } else { "s" };
     let text = format_args!("sent {count} event{plural} as {}/{}", args.sender, args.event);
     context.out.note("sent", text);
-    Ok(Code::Done)
+    if args.confirm.is_none() {
+        return Ok(Code::Done);
+    }
+    if context.out.is_json() {
+        context.out.object(&sent.listeners)?;
+    } else {
+        context.out.raw(format!("{}\n", sent.listeners).as_bytes())?;
+    }
+    Ok(confirmed(&sent.listeners))
 }
 
-/// Triggers one event per line until the end of the input. Returns how many there were.
+/// What was triggered, and what became of it.
+#[derive(Debug, Default)]
+struct Sent {
+    events: u64,
+    /// Over all events that were to be confirmed.
+    listeners: Confirmation,
+}
+
+impl Sent {
+    fn add(&mut self, confirmation: &Confirmation) {
+        self.listeners.accepted += confirmation.accepted;
+        self.listeners.delivered += confirmation.delivered;
+        self.listeners.lost += confirmation.lost;
+        self.listeners.pending += confirmation.pending;
+    }
+}
+
+/// How the command ends when its events came to this.
+fn confirmed(listeners: &Confirmation) -> Code {
+    match listeners {
+        Confirmation { lost: 1.., .. } => Code::Failed,
+        Confirmation { pending: 1.., .. } => Code::TimedOut,
+        _ => Code::Done,
+    }
+}
+
+/// Triggers one event per line until the end of the input.
 async fn stream(
     sender: &RemoteSender,
     args: &Trigger,
     context: &Context,
     mut input: impl AsyncBufRead + Unpin,
-) -> Result<u64, Failure> {
-    let (mut count, mut number, mut line) = (0, 0_u64, Vec::new());
+    sent: &mut Sent,
+) -> Result<(), Failure> {
+    let (mut number, mut line) = (0_u64, Vec::new());
     loop {
         line.clear();
         let read = (&mut input).take(LONGEST_LINE + 1).read_until(b'\n', &mut line).await;
         if read.map_err(|error| Failure::system("cannot read standard input", &error))? == 0 {
-            return Ok(count);
+            return Ok(());
         }
         number += 1;
         let place = format!("line {number} of standard input");
@@ -76,19 +113,28 @@ async fn stream(
             continue;
         }
         let payload = payload(Some(&text), args.text).map_err(|why| not_json(&place, &why))?;
-        trigger(sender, args, &payload).await?;
-        count += 1;
+        trigger(sender, args, &payload, sent).await?;
     }
 }
 
-async fn trigger(sender: &RemoteSender, args: &Trigger, payload: &Payload) -> Result<(), Failure> {
+async fn trigger(sender: &RemoteSender, args: &Trigger, payload: &Payload, sent: &mut Sent) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::new(Code::Failed, "trigger", error);
     let signal = sender.signal(args.event.as_str()).map_err(|error| failed(&error))?;
-    signal.trigger(payload).await.map_err(|error| match &error {
+    let triggered = match args.confirm {
+        None => signal.trigger(payload).await,
+        Some(confirm) => {
+            let confirming = signal.trigger_confirmed(payload, confirm);
+            let confirming = confirming.timeout(args.timeout.unwrap_or(DEFAULT_TIMEOUT));
+            confirming.await.map(|confirmation| sent.add(&confirmation))
+        }
+    };
+    triggered.map_err(|error| match &error {
         TriggerError::Busy { .. } => Failure::new(Code::Refused, "busy", "a listener takes no more events"),
         TriggerError::Offline { .. } => Failure::new(Code::NoRouter, "link_lost", "the link to the router was lost"),
         _ => failed(&error),
-    })
+    })?;
+    sent.events += 1;
+    Ok(())
 }
 
 /// The data as JSON: taken as JSON, or written as a JSON string.
@@ -126,6 +172,19 @@ fn refused(args: &Trigger, error: &AddSenderError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loss_weighs_more_than_a_wait_and_nobody_is_no_failure() {
+        let code = |lost, pending| {
+            let mut sent = Sent::default();
+            (sent.listeners.lost, sent.listeners.pending) = (lost, pending);
+            sent.add(&Confirmation::default());
+            confirmed(&sent.listeners)
+        };
+        assert_eq!(code(0, 0), Code::Done);
+        assert_eq!(code(0, 2), Code::TimedOut);
+        assert_eq!(code(1, 2), Code::Failed);
+    }
 
     #[test]
     fn data_is_json_unless_it_is_text() {

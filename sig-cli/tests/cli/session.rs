@@ -227,3 +227,73 @@ fn the_local_socket_is_found_without_an_address() {
     assert!(listed.out.starts_with("host "), "{listed:?}");
     assert!(sandbox.run(&["version"]).expect(0).out.contains("router at ipc://"));
 }
+
+#[test]
+fn a_trigger_is_confirmed_by_its_listeners() {
+    let sandbox = Sandbox::new();
+    let router = Router::start(&sandbox, &[]);
+    let url = router.tcp();
+    let trigger = ["trigger", "valve", "close", "7", "--url", url, "--confirm"];
+    let nobody = sandbox.run(&[&trigger[..], &["delivered"]].concat()).expect(0);
+    assert_eq!(nobody.out, "0 accepted, 0 delivered, 0 lost, 0 pending\n");
+
+    let listeners = [
+        listen(&sandbox, url, &["valve"]),
+        listen(&sandbox, url, &["valve/close"]),
+    ];
+    let delivered = sandbox.run(&[&trigger[..], &["delivered"]].concat()).expect(0);
+    assert_eq!(delivered.out, "2 accepted, 2 delivered, 0 lost, 0 pending\n");
+    delivered.says(&["sent 1 event as valve/close"]);
+    let accepted = sandbox.run(&[&trigger[..], &["accepted", "--json"]].concat()).expect(0);
+    let counts: Value = serde_json::from_str(&accepted.out).unwrap();
+    assert_eq!(
+        (&counts["accepted"], &counts["lost"], &counts["pending"]),
+        (&2.into(), &0.into(), &0.into())
+    );
+
+    // Each line of standard input counts.
+    let lines = ["trigger", "valve", "close", "-", "--url", url, "--confirm", "delivered"];
+    let mut sender = sandbox.start_with_input(&lines);
+    sender.write("1\n2\n3\n");
+    let delivered = sender.finish().expect(0);
+    assert_eq!(delivered.out, "6 accepted, 6 delivered, 0 lost, 0 pending\n");
+    drop(listeners);
+
+    for wrong in [&["--confirm", "seen"][..], &["--timeout", "1"]] {
+        sandbox
+            .run(&[&["trigger", "a", "b", "--url", url], wrong].concat())
+            .expect(2);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_listener_that_is_stuck_is_pending_and_one_that_is_killed_has_lost() {
+    let sandbox = Sandbox::new();
+    let router = Router::start(&sandbox, &[]);
+    let url = router.tcp();
+    let mut quick = listen(&sandbox, url, &["valve"]);
+    let stuck = listen(&sandbox, url, &["valve"]);
+    stuck.signal("STOP");
+    let trigger = |data, timeout| {
+        sandbox.start(&[
+            "trigger",
+            "valve",
+            "close",
+            data,
+            "--confirm",
+            "delivered",
+            "--timeout",
+            timeout,
+            "--url",
+            url,
+        ])
+    };
+    let pending = trigger("1", "1").finish().expect(5);
+    assert_eq!(pending.out, "2 accepted, 1 delivered, 0 lost, 1 pending\n");
+    let confirming = trigger("2", "1h");
+    quick.line("valve/close 2");
+    stuck.kill();
+    let lost = confirming.finish().expect(1);
+    assert_eq!(lost.out, "2 accepted, 1 delivered, 1 lost, 0 pending\n");
+}

@@ -50,6 +50,7 @@
 //! waiting in vain.
 
 mod client;
+mod confirm;
 mod engine;
 mod listener;
 mod request;
@@ -60,6 +61,7 @@ mod states;
 mod stream;
 
 pub use client::ClientRouter;
+pub use confirm::PendingConfirmation;
 pub use listener::{Listener, RemoteListener};
 pub use request::PendingRequest;
 pub use router::Router;

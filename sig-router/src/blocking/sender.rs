@@ -5,8 +5,9 @@ use std::fmt;
 use sig_core::{EventName, SenderName, Value};
 
 use super::engine::Engine;
-use super::{ClientRouter, Router, States};
+use super::{ClientRouter, PendingConfirmation, Router, States};
 use crate::client::{Offline, SenderState};
+use crate::confirm::Confirm;
 use crate::error::{AddSenderError, SignalError, TriggerError};
 use crate::sender::{Declared, SenderBuilder};
 
@@ -200,6 +201,12 @@ impl Signal {
     /// As [`crate::Signal::try_trigger`].
     pub fn try_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
         self.inner.try_trigger(value)
+    }
+
+    /// Triggers the event, and waits until its listeners have it or have dealt with it, once
+    /// [`wait`](PendingConfirmation::wait) is called; see [`crate::Signal::trigger_confirmed`].
+    pub fn trigger_confirmed<'a, V: Value>(&'a self, value: &'a V, confirm: Confirm) -> PendingConfirmation<'a> {
+        PendingConfirmation::from(self.inner.trigger_confirmed(value, confirm))
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Confirm, Confirmation, Tally};
 use crate::error::TriggerError;
 use crate::request::{DEFAULT_TIMEOUT, deadline_in};
 use crate::signal::Signal;
+use crate::wait::wait_until;
 
 /// An event that is triggered when it is awaited, and confirmed; see
 /// [`Signal::trigger_confirmed`](crate::Signal::trigger_confirmed).
@@ -37,6 +38,15 @@ impl<'a> PendingConfirmation<'a> {
     /// Sets the deadline, counted from when this is awaited.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// Triggers the event and waits, parking the thread. Needs no runtime.
+    pub(crate) fn park(self) -> Result<Confirmation, TriggerError> {
+        let tally = Tally::new(self.confirm.into(), deadline_in(self.timeout));
+        self.signal.park_with(self.value, Some(&tally))?;
+        // In time or not.
+        let _ = wait_until(tally.settled(), tally.deadline());
+        Ok(tally.confirmation())
     }
 }
 

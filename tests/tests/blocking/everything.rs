@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sig_router::blocking::{EventStream, GetError};
 use sig_router::{
-    AddSenderError, CarrierState, Event, HandlerError, LinkState, ListenError, Presence, Request, RequestError, Router,
-    SenderState, SignalError,
+    AddSenderError, CarrierState, Confirm, Event, HandlerError, LinkState, ListenError, Presence, Request,
+    RequestError, Router, SenderState, SignalError,
 };
 use sig_tests::rig::WAIT;
 
@@ -57,6 +57,10 @@ fn life(place: &Place) {
     assert_eq!(answer.parse::<i64>().unwrap(), 42);
     let answer = client.remote_request("timer", "sing", &()).wait().unwrap();
     assert_eq!(answer.parse::<String>().unwrap(), "no sing");
+    let alarm = timer.signal("#alarm").unwrap();
+    let confirmed = alarm.trigger_confirmed(&"again", Confirm::Delivered).wait().unwrap();
+    assert_eq!((confirmed.delivered, confirmed.is_complete()), (1, true));
+    assert_eq!(told.try_recv().unwrap(), "again", "it has returned");
     alarms.unlisten();
     tics.unlisten();
 

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 /// The types that are in both.
-const TYPES: [&str; 12] = [
+const TYPES: [&str; 13] = [
     "CarrierHandle",
     "ClientRouter",
     "EventStream",
     "Listener",
+    "PendingConfirmation",
     "PendingRequest",
     "RemoteEventStream",
     "RemoteListener",

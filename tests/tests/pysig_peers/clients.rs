@@ -5,7 +5,7 @@ use sig_router::{Event, HandlerError, Request};
 use sig_tests::pysig::Pysig;
 use tokio::sync::mpsc;
 
-use crate::support::{Serving, listen, next, next_call, next_heard, next_plain, soon, trigger};
+use crate::support::{Serving, begin_trigger, listen, next, next_call, next_heard, next_plain, soon, trigger};
 
 #[tokio::test]
 async fn p61_a_pysig_client_that_is_refused_changes_nothing_here() {
@@ -40,7 +40,7 @@ async fn p62_client_local_listeners_hear_remote_senders_without_the_network() {
         client
             .ok("add_remote_sender", json!({ "name": "c", "events": ["e"] }))
             .await;
-        trigger(&client, "c", "e", json!(1)).await;
+        begin_trigger(&client, "c", "e", json!(1)).await;
         for expected in ["local: c/#connect", "local: c/e"] {
             assert_eq!(next_call(&client).await, expected);
         }
@@ -232,7 +232,7 @@ async fn text_and_numbers_pass_unchanged() {
         ] {
             sender.signal("e").unwrap().trigger(&data).await.unwrap();
             assert_eq!(next_heard(&client).await.3, data);
-            trigger(&client, "c", "e", data.clone()).await;
+            begin_trigger(&client, "c", "e", data.clone()).await;
             assert_eq!(next_plain(&mut heard).await.1, data);
         }
     }

@@ -12,7 +12,9 @@ use sig_tests::raw::{Raw, control};
 use sig_tests::rig::holds;
 use tokio::net::TcpStream;
 
-use crate::support::{Events as _, Serving, assert_nothing_heard, listen, next, next_heard, soon, trigger};
+use crate::support::{
+    Events as _, Serving, assert_nothing_heard, begin_trigger, listen, next, next_heard, soon, trigger,
+};
 
 #[tokio::test]
 async fn nan_and_infinity_of_python_arrive_as_words() {
@@ -31,13 +33,13 @@ async fn nan_and_infinity_of_python_arrive_as_words() {
         let data =
             json!([{ "$float": "NaN" }, { "$float": "-Infinity" }, { "x": { "$float": "Infinity" } }, "NaN", 1.5]);
         let words = json!(["NaN", "-Infinity", { "x": "Infinity" }, "NaN", 1.5]);
-        trigger(&client, "c", "e", data.clone()).await;
+        begin_trigger(&client, "c", "e", data.clone()).await;
         assert_eq!(next(&mut heard).await.1, words);
         assert_eq!(next_heard(&other).await.3, words);
         // As parameters and in a response, and the connection is none the worse.
         let request = json!({ "sender": "c", "method": "echo", "params": data });
         assert_eq!(other.ok("remote_request", request).await, words);
-        trigger(&client, "c", "e", json!({ "$float": "NaN" })).await;
+        begin_trigger(&client, "c", "e", json!({ "$float": "NaN" })).await;
         assert_eq!(next(&mut heard).await.1, "NaN");
     }
 }
@@ -56,7 +58,7 @@ async fn large_messages_of_pysig_arrive_whole() {
         let mut heard = native.listen_remote("c/e").await.unwrap();
         for size in [4_000, 4_096, 5_000, 70_000, 1_000_000] {
             let text = "0123456789".repeat(size / 10);
-            trigger(&client, "c", "e", json!(text)).await;
+            begin_trigger(&client, "c", "e", json!(text)).await;
             assert_eq!(next(&mut heard).await.1, text);
             let request = json!({ "sender": "s", "method": "size", "params": text });
             assert_eq!(client.ok("remote_request", request).await, text.len());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sig_tests::pysig::{Peer, Pysig};
 
-use crate::support::{Events as _, Serving, disconnect, free_port, next, next_call, next_heard, trigger};
+use crate::support::{Events as _, Serving, begin_trigger, disconnect, free_port, next, next_call, next_heard};
 
 /// What an application of pysig's does at every connection, since the client router forgot it.
 fn script() -> Value {
@@ -43,7 +43,7 @@ async fn p69_p73_a_pysig_client_reconnects_to_a_restarted_server_and_registers_a
             let sender = server.router.add_sender("s").event("e").connect().unwrap();
             sender.signal("e").unwrap().trigger(&round).await.unwrap();
             assert_eq!(next_heard(&client).await.3, round);
-            trigger(&client, "c", "e", json!(round)).await;
+            begin_trigger(&client, "c", "e", json!(round)).await;
             assert_eq!(next(&mut heard).await.1, round);
             let answer = server.router.request("c", "echo", &round).await.unwrap();
             assert_eq!(answer.parse::<i32>().unwrap(), round);

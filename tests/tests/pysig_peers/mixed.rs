@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sig_router::Signal;
 use sig_tests::pysig::{Flavour, Peer, Pysig};
 
-use crate::support::{Serving, assert_nothing_heard, listen, next_heard, next_plain, trigger};
+use crate::support::{Serving, assert_nothing_heard, begin_trigger, listen, next_heard, next_plain, trigger};
 
 /// Text of 1 byte to 3 KiB that tells one event from its neighbours.
 fn text(n: usize) -> String {
@@ -87,7 +87,7 @@ async fn pysigs_trio_and_ours_hear_each_other() {
         for n in 0..10 {
             timer.signal("tic").unwrap().trigger(&n).await.unwrap();
             another.signal("tic").unwrap().trigger(&n).await.unwrap();
-            trigger(&old, "old_timer", "tic", json!(n)).await;
+            begin_trigger(&old, "old_timer", "tic", json!(n)).await;
             let mut ids = Vec::new();
             for _ in 0..3 {
                 let (id, sender, _, data) = next_heard(&old_listener).await;

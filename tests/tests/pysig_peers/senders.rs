@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use sig_router::{HandlerError, Request};
 use sig_tests::pysig::Pysig;
 
-use crate::support::{Serving, assert_nothing_heard, done, listen, next, next_heard, next_plain, refused, trigger};
+use crate::support::{
+    Serving, assert_nothing_heard, begin_trigger, done, listen, next, next_heard, next_plain, refused, trigger,
+};
 
 #[tokio::test]
 async fn p55_requests_are_forwarded_both_ways() {
@@ -115,7 +117,7 @@ async fn p57_only_the_owner_signals_for_a_sender_or_removes_it() {
         assert_eq!(text, "sender nobody not found");
         assert_eq!(refused(&thief, "remove_sender", json!({})).await, "Invalid arguments");
 
-        trigger(&owner, "c", "e", json!("mine")).await;
+        begin_trigger(&owner, "c", "e", json!("mine")).await;
         assert_eq!(
             next(&mut heard).await,
             ("c/e".to_owned(), json!("mine")),
@@ -173,7 +175,7 @@ async fn a_pysig_sender_is_heard_by_listeners_of_ours_in_all_four_forms() {
             .ok("add_remote_sender", json!({ "name": "c", "events": ["#e"] }))
             .await;
         let data = json!({ "n": [1, null, "zwei", 1.5] });
-        trigger(&client, "c", "#e", data.clone()).await;
+        begin_trigger(&client, "c", "#e", data.clone()).await;
         for stream in &mut here {
             assert_eq!(next_plain(stream).await, ("c/#e".to_owned(), data.clone()));
         }

@@ -123,6 +123,13 @@ pub(crate) async fn trigger(peer: &Peer, sender: &str, event: &str, data: Value)
         .await;
 }
 
+/// The same, where a stream of the test is among those that it waits for (P63): they are to be read first.
+pub(crate) async fn begin_trigger(peer: &Peer, sender: &str, event: &str, data: Value) {
+    let fields = json!({ "sender": sender, "event": event, "data": data });
+    // It waits in a thread of its own there.
+    drop(peer.start("trigger", fields).await);
+}
+
 /// Lets a pysig client leave. Its disconnect() and its receiving thread race for the socket.
 pub(crate) async fn disconnect(peer: &Peer) {
     match peer.command("disconnect", json!({})).await {
