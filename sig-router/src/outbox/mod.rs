@@ -1,6 +1,8 @@
 //! What waits to be sent to one peer, and the task that sends it.
 
+mod events;
 mod lanes;
+mod paced;
 mod pack;
 #[cfg(test)]
 mod tests;
@@ -11,7 +13,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use sig_core::{
     Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Message, PeerInfo, RawJson, Reason,
@@ -19,14 +20,13 @@ use sig_core::{
 use tokio::sync::Notify;
 
 use lanes::{Form, Lane, Lanes};
+pub(crate) use paced::PacedEvent;
 pub(crate) use pack::Heading;
 
 use crate::clock;
 use crate::confirm::Recall;
-use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
-use crate::outlet::{Item, Terms};
+use crate::hub::{CatchUp, EventRecord};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
-use crate::session::params::Forget;
 use crate::session::{Next, Pacer, methods};
 
 /// How many events one peer may have waiting.
@@ -42,12 +42,6 @@ const PACED_MARKS: Marks = Marks {
     bytes: 256 * 1024,
     patience: Duration::from_secs(12),
 };
-
-/// While fewer bytes than this wait, a listener is given more of what was there before it.
-const CATCH_UP: usize = 256 * 1024;
-
-/// So many aliases are never looked through.
-const MANY: usize = 1024;
 
 /// Most bytes of control messages that may wait for one peer: one that asks and never reads is let go of.
 const MAX_CONTROL: usize = 32 * 1024 * 1024;
@@ -113,15 +107,6 @@ pub(crate) struct Tally {
 enum Sending {
     Free(Lanes),
     Paced(Pacer),
-}
-
-/// An event for a paced peer.
-#[derive(Debug)]
-pub(crate) struct PacedEvent {
-    pub(crate) id: u64,
-    pub(crate) document: Bytes,
-    /// Until when it is sent again if the peer does not know its listener yet.
-    pub(crate) retry_until: Option<Instant>,
 }
 
 /// What the sending task does next.
@@ -293,166 +278,6 @@ impl Outbox {
         }
     }
 
-    /// Puts an event in, under this heading, and gives the bytes that it was packed in; `None` if it was lost.
-    pub(crate) fn offer(
-        &self,
-        heading: Heading,
-        event: &Arc<EventRecord>,
-        item: &Item<'_>,
-        gate: &Arc<Gate>,
-        terms: &Terms,
-    ) -> Result<Option<usize>, CodecError> {
-        let mut guard = self.state.lock();
-        let state = &mut *guard;
-        let Sending::Free(lanes) = &mut state.lanes else {
-            return Ok(None);
-        };
-        if state.closed {
-            return Ok(None);
-        }
-        let form = self.form(state.max_frame);
-        let was_empty = lanes.is_empty();
-        let alias = heading.alias;
-        if heading.announce {
-            announce_in(lanes, &mut state.announced, form, event, item.before)?;
-        }
-        let blocks = terms.policy.blocks() && !item.presence;
-        if blocks && !state.pressure.accepts(gate) {
-            state.miss(alias, item);
-            return Ok(None);
-        }
-        let (pushed, bytes) = match lanes.push_event(form, event, heading, item, terms) {
-            Ok(pushed) => pushed,
-            Err(error) => {
-                state.miss(alias, item);
-                drop(guard);
-                // It may be the last one for long, and is told all the same.
-                self.wake.notify_one();
-                return Err(error);
-            }
-        };
-        state.skipped += pushed.skipped;
-        state.lost += pushed.lost();
-        for (alias, number) in pushed.dropped {
-            state.missed.insert(alias, number);
-        }
-        if !pushed.stored {
-            state.missed.insert(alias, item.number);
-        } else if !state.missed.is_empty() {
-            // It tells so itself.
-            state.missed.remove(&alias);
-        }
-        let turned_full = blocks && state.pressure.put(bytes, gate, terms.policy.patience());
-        drop(guard);
-        self.put_in(turned_full, was_empty);
-        Ok(pushed.stored.then_some(bytes))
-    }
-
-    /// Tells the peer what an alias stands for, and at which number the event is. The caller holds the sender's lane.
-    pub(crate) fn announce(&self, event: &Arc<EventRecord>, number: u64) -> Result<(), CodecError> {
-        let mut guard = self.state.lock();
-        let state = &mut *guard;
-        let Sending::Free(lanes) = &mut state.lanes else {
-            return Ok(());
-        };
-        if state.closed {
-            return Ok(());
-        }
-        state.announced.remove(&event.alias);
-        announce_in(lanes, &mut state.announced, self.form(state.max_frame), event, number)?;
-        drop(guard);
-        self.wake.notify_one();
-        Ok(())
-    }
-
-    /// The event went from one number to another without coming here; see
-    /// [`Outlet::moved_to`](crate::outlet::Outlet::moved_to).
-    pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
-        // A link that cannot take it is about to end.
-        if self.knows(event) {
-            let _ = self.announce(event, number);
-        } else if before < number {
-            let _ = self.announce(event, before).and_then(|()| self.announce(event, number));
-        }
-    }
-
-    /// Whether the peer was told what the event's alias stands for.
-    pub(crate) fn knows(&self, event: &EventRecord) -> bool {
-        self.state.lock().announced.contains_key(&event.alias)
-    }
-
-    /// The alias stands for nothing any more, and the last value of its event is over.
-    pub(crate) fn forget(&self, event: &Arc<EventRecord>) {
-        let mut guard = self.state.lock();
-        let state = &mut *guard;
-        let Sending::Free(lanes) = &mut state.lanes else { return };
-        if state.closed || state.announced.remove(&event.alias).is_none() {
-            return;
-        }
-        // A link that cannot take it is about to end.
-        let _ = forget_in(lanes, self.form(state.max_frame), vec![event.alias]);
-        drop(guard);
-        self.wake.notify_one();
-    }
-
-    /// Whether there is room for what is not live.
-    pub(crate) fn has_room(&self) -> bool {
-        let state = self.state.lock();
-        match &state.lanes {
-            Sending::Free(lanes) => !state.closed && lanes.bytes() < CATCH_UP,
-            Sending::Paced(_) => false,
-        }
-    }
-
-    /// Keeps what is still to be given to a listener until there is room.
-    pub(crate) fn catch_up(&self, rest: CatchUp) {
-        let mut state = self.state.lock();
-        if !state.closed {
-            state.catch_ups.push_back(rest);
-        }
-        drop(state);
-        self.wake.notify_one();
-    }
-
-    /// Gets more of that while there is room. Takes senders' lanes, so no lock may be held.
-    fn pull(&self) {
-        while self.has_room() {
-            let catch_up = self.state.lock().catch_ups.pop_front();
-            let Some(mut catch_up) = catch_up else { return };
-            if catch_up.step() {
-                self.state.lock().catch_ups.push_front(catch_up);
-            }
-        }
-    }
-
-    /// Puts an event in for a paced peer, as a call that it answers; false if it was lost.
-    pub(crate) fn offer_call(&self, event: PacedEvent, presence: bool, gate: &Arc<Gate>) -> Result<bool, CodecError> {
-        let mut guard = self.state.lock();
-        let state = &mut *guard;
-        if state.closed || !(presence || state.pressure.accepts(gate)) {
-            state.lost += 1;
-            return Ok(false);
-        }
-        let PacedEvent {
-            id,
-            document,
-            retry_until,
-        } = event;
-        let bytes = document.len();
-        match &mut state.lanes {
-            Sending::Paced(pacer) => {
-                pacer.call(id, document, retry_until)?;
-                state.paced_events.insert(id, bytes);
-            }
-            // A medium that keeps messages apart needs no pacing.
-            Sending::Free(lanes) => lanes.push_packed(document),
-        }
-        let turned_full = state.pressure.put(bytes, gate, PACED_MARKS.patience);
-        drop(guard);
-        self.put_in(turned_full, true);
-        Ok(true)
-    }
-
     /// Whether it is full. The gate is shut then, until there is room, for so long at most: for who has more than one
     /// event to put in, and is not held up by others' events.
     pub(crate) fn is_full(&self, gate: &Arc<Gate>, patience: Duration) -> bool {
@@ -510,40 +335,6 @@ impl Outbox {
         }
     }
 
-    /// A paced peer made a call, which will get a reply.
-    pub(crate) fn called(&self, now: Instant) {
-        if let Sending::Paced(pacer) = &mut self.state.lock().lanes {
-            pacer.called(now);
-        }
-        self.wake.notify_one();
-    }
-
-    /// The reply to this call is not waited for any more: a paced peer need not get it, if it has not gone out yet.
-    pub(crate) fn drop_call(&self, id: u64) {
-        if let Sending::Paced(pacer) = &mut self.state.lock().lanes {
-            pacer.drop_call(id);
-        }
-    }
-
-    /// A paced peer answered a call. One that it was not `ready` for may be sent again: whether it is.
-    pub(crate) fn answered(&self, id: u64, ready: bool, now: Instant) -> bool {
-        let mut state = self.state.lock();
-        let Sending::Paced(pacer) = &mut state.lanes else {
-            return false;
-        };
-        pacer.measure(id, now);
-        if ready {
-            pacer.answered(id);
-        }
-        let again = !ready && pacer.answered_not_ready(id, now);
-        let released = if again { None } else { state.event_done(id) };
-        state.tally.flushed += u64::from(released.is_some());
-        drop(state);
-        release_all(released.unwrap_or_default());
-        self.wake.notify_one();
-        again
-    }
-
     /// Whether it takes nothing more.
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().closed
@@ -599,34 +390,6 @@ impl Outbox {
 }
 
 impl State {
-    /// An event of this alias is lost.
-    fn miss(&mut self, alias: u32, item: &Item<'_>) {
-        self.lost += 1;
-        self.missed.insert(alias, item.number);
-    }
-
-    /// Once there is room again: says what was lost behind the last event of its kind that went out.
-    fn tell_missed(&mut self, form: Form<'_>) {
-        let Sending::Free(lanes) = &mut self.lanes else { return };
-        if !lanes.has_no_events() {
-            return;
-        }
-        for (alias, number) in self.missed.drain() {
-            // A client's own events are announced to nobody: their router sees the numbers.
-            let known = self.announced.remove(&alias).and_then(|(_, event)| event.upgrade());
-            if let Some(event) = known {
-                // A link that cannot take it is about to end.
-                let _ = announce_in(lanes, &mut self.announced, form, &event, number);
-            }
-        }
-    }
-
-    /// An event to a paced peer was answered, or given up on. `None` if this is not the call of an event.
-    fn event_done(&mut self, id: u64) -> Option<Vec<Arc<Gate>>> {
-        let bytes = self.paced_events.remove(&id)?;
-        Some(self.pressure.took(1, bytes))
-    }
-
     fn take(&mut self, now: Instant, batch: &mut Batch, form: Form<'_>, released: &mut Vec<Arc<Gate>>) -> Take {
         let encoding = form.peer.encoding;
         self.tally.flushed += std::mem::take(&mut self.in_hand) as u64;
@@ -673,49 +436,6 @@ impl State {
             },
         }
     }
-}
-
-/// Tells the peer that aliases stand for nothing any more.
-fn forget_in(lanes: &mut Lanes, form: Form<'_>, aliases: Vec<u32>) -> Result<(), CodecError> {
-    aliases.iter().for_each(|alias| lanes.settle(*alias));
-    let params = RawJson::new(&Forget { aliases })?;
-    lanes.push_in_order(form, &Call::notice(methods::FORGET, params).into())?;
-    Ok(())
-}
-
-/// Tells the peer what an alias stands for, unless it knows: the event's next number is the one after this.
-fn announce_in(
-    lanes: &mut Lanes,
-    announced: &mut HashMap<u32, (u64, Weak<EventRecord>)>,
-    form: Form<'_>,
-    event: &Arc<EventRecord>,
-    number: u64,
-) -> Result<(), CodecError> {
-    if event.alias == NO_ALIAS {
-        return Ok(());
-    }
-    let series = event.series();
-    if announced.get(&event.alias).is_some_and(|(known, _)| *known == series) {
-        return Ok(());
-    }
-    lanes.settle(event.alias);
-    lanes.push_in_order(form, &pack::announcement(event, number)?)?;
-    if announced.len() >= MANY && announced.len() == announced.capacity() {
-        // Before it grows: those whose senders are no more are over.
-        let mut over = Vec::new();
-        announced.retain(|alias, (_, event)| {
-            let is_there = event.strong_count() > 0;
-            if !is_there {
-                over.push(*alias);
-            }
-            is_there
-        });
-        if !over.is_empty() {
-            forget_in(lanes, form, over)?;
-        }
-    }
-    announced.insert(event.alias, (series, Arc::downgrade(event)));
-    Ok(())
 }
 
 impl Stallable for Outbox {
