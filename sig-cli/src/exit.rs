@@ -8,8 +8,8 @@ use std::process::ExitCode;
 pub(crate) const HELP: &str = "\
 Exit codes:
     0  done; also when a command that runs until stopped (serve, demo, listen, top) was stopped
-    1  failed: the handler of a request reported an error, or the system did; doctor found something;
-       a listener lost an event that was to be confirmed
+    1  failed: the handler of a request reported an error, a listener lost an event that was to be
+       confirmed, doctor found something, or the system failed
     2  wrong usage: an option, address, topic or JSON text
     3  no router answers
     4  no such sender or method
