@@ -107,8 +107,9 @@ impl Signal {
     /// ([`Confirm::Delivered`]); await the counts. The deadline is ten seconds unless set otherwise.
     ///
     /// A confirmation changes nothing of how the event goes: it keeps its place among the others of its sender, and each
-    /// listener's policy holds for it as for them. What became of it is in the [`Confirmation`]: who had no room for it,
-    /// dropped it, left or panicked has lost it. A link that ends loses it as well, as far as this side can tell.
+    /// listener's policy holds for it as for them. What became of it is in the
+    /// [`Confirmation`](crate::Confirmation): who had no room for it, dropped it, left or panicked has lost it. A link
+    /// that ends loses it as well, as far as this side can tell.
     ///
     /// At the deadline the counts are as far as they are known then, with `pending` above zero, and that is no error.
     ///
