@@ -96,12 +96,14 @@ impl Outbox {
     /// The event went from one number to another without coming here; see
     /// [`Outlet::moved_to`](crate::outlet::Outlet::moved_to).
     pub(crate) fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
+        // The peer may know the event from another link, or by an alias that was forgotten here.
+        let begins = if before < number && !self.knows(event) {
+            self.announce(event, before)
+        } else {
+            Ok(())
+        };
         // A link that cannot take it is about to end.
-        if self.knows(event) {
-            let _ = self.announce(event, number);
-        } else if before < number {
-            let _ = self.announce(event, before).and_then(|()| self.announce(event, number));
-        }
+        let _ = begins.and_then(|()| self.announce(event, number));
     }
 
     /// Whether the peer was told what the event's alias stands for.

@@ -11,6 +11,7 @@
 
 mod account;
 mod at_once;
+mod cuts;
 
 mod frozen;
 mod joining;
