@@ -248,8 +248,16 @@ impl Link {
         }
         let event = Arc::clone(event);
         drop(aliases);
-        if event.name().as_str() == sig_core::DISCONNECT {
-            drop(event.sender.forget_last());
+        match event.name().as_str() {
+            sig_core::CONNECT => event.sender.told_present(),
+            sig_core::DISCONNECT => {
+                drop(event.sender.forget_last());
+                // It left while listeners were being registered over this link, before it was told that it is there.
+                if !event.sender.told_absent() {
+                    return Ok(());
+                }
+            }
+            _ => {}
         }
         let counted = item.ask.map(|ask| (ask.id, ask.tally()));
         let item = item.with_tally(counted.as_ref().map(|(_, tally)| tally));

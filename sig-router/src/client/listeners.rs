@@ -134,7 +134,8 @@ struct Share {
     subscription: Arc<Subscription>,
     /// Whether it was given up already, or is never to be.
     settled: bool,
-    /// For one that names `#disconnect`: the same for `#connect`, or nobody knows whose link is lost with the own.
+    /// For one that names `#disconnect`: the same for `#connect`, or nobody knows whose link is lost with the own. For one
+    /// that names `#connect` the other way round, or nobody knows who is there still when the next one asks.
     companion: Option<Box<Self>>,
 }
 
@@ -187,13 +188,15 @@ impl Share {
             snapshot: wanted.snapshot,
         };
         let mut share = Self::take(shared, &wanted.topic, wish)?;
-        let companion = match &wanted.topic {
-            Topic::Channel(event) if *event == EventName::disconnect() => Some(Topic::Channel(EventName::connect())),
-            Topic::Event(sender, event) if *event == EventName::disconnect() => {
-                Some(Topic::Event(sender.clone(), EventName::connect()))
-            }
+        let other = wanted.topic.event_name().and_then(|event| match event.as_str() {
+            sig_core::CONNECT => Some(EventName::disconnect()),
+            sig_core::DISCONNECT => Some(EventName::connect()),
             _ => None,
-        };
+        });
+        let companion = other.map(|event| match wanted.topic.sender_name() {
+            Some(sender) => Topic::Event(sender.clone(), event),
+            None => Topic::Channel(event),
+        });
         if let Some(topic) = companion {
             share.companion = Some(Box::new(Self::take(shared, &topic, wish)?));
         }

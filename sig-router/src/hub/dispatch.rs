@@ -134,6 +134,10 @@ impl Hub {
             event.set_number(item.number);
         }
         self.put(event, &event.snapshot(), item, true);
+        if event.keeps_last() {
+            // The last who listened may have left meanwhile.
+            event.let_go_if_unheard();
+        }
     }
 
     /// As [`spread`](Self::spread), to the listeners of one topic alone: for a router that sends a copy for each.

@@ -74,13 +74,18 @@ impl Hub {
     pub(crate) fn unlisten(&self, topic: &Topic, key: ListenerKey) -> bool {
         let mut registry = self.registry.lock();
         match topic {
-            Topic::Router => self.everything.remove(key),
+            Topic::Router => {
+                let removed = self.everything.remove(key);
+                registry.let_go_of_mirrored(topic);
+                removed
+            }
             Topic::Channel(event) => {
                 let Some(group) = registry.channels.get(event).map(Arc::clone) else {
                     return false;
                 };
                 let removed = group.remove(key);
                 drop(group);
+                registry.let_go_of_mirrored(topic);
                 registry.forget_channel_if_unused(event);
                 removed
             }
@@ -89,6 +94,7 @@ impl Hub {
                     return false;
                 };
                 let removed = sender.broadcast.remove(key);
+                sender.let_go_of_mirrored(topic);
                 registry.forget_if_unused(&sender);
                 removed
             }
@@ -100,6 +106,7 @@ impl Hub {
                     return false;
                 };
                 let removed = event.specific.remove(key);
+                sender.let_go_of_mirrored(topic);
                 registry.forget_if_unused(&sender);
                 registry.forget_event_if_unused(&sender, event);
                 removed

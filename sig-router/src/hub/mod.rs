@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use sig_core::{EventName, SenderName, Tasks};
+use sig_core::{EventName, SenderName, Tasks, Topic};
 use tokio::sync::Semaphore;
 
 pub(crate) use callback::Callback;
@@ -62,6 +62,8 @@ struct Registry {
     channels: HashMap<EventName, Arc<Group>>,
     last_alias: u32,
     last_generation: u64,
+    /// Whether another router tells of any of them.
+    mirrors: bool,
 }
 
 impl Hub {
@@ -175,6 +177,7 @@ impl Hub {
         let mut registry = self.registry.lock();
         let record = registry.sender(sender);
         record.set_mirrored(true);
+        registry.mirrors = true;
         registry.event(&record, event, &self.everything)
     }
 }
@@ -192,6 +195,14 @@ impl Registry {
         }
         let senders = self.senders.values().filter(|sender| !sender.name.is_reserved());
         senders.cloned().collect()
+    }
+
+    /// A listener of many senders left: see [`SenderRecord::let_go_of_mirrored`].
+    fn let_go_of_mirrored(&self, topic: &Topic) {
+        if self.mirrors {
+            let senders = self.senders.values();
+            senders.for_each(|sender| sender.let_go_of_mirrored(topic));
+        }
     }
 
     fn channel(&mut self, name: &EventName) -> Arc<Group> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use sig_core::{ClientId, EventName, Payload, SenderName};
+use sig_core::{ClientId, EventName, Payload, SenderName, Topic};
 
 use super::group::Group;
 use super::snapshot::Snapshot;
@@ -44,6 +44,8 @@ pub(crate) struct SenderRecord {
     passed: AtomicU64,
     /// Another router tells of it, whether anybody listens to it by name or not.
     mirrored: AtomicBool,
+    /// As far as anybody was told it is not there, and whoever hears of its presence will be told if it is.
+    absent: AtomicBool,
 }
 
 /// A sender's time between `#connect` and `#disconnect`.
@@ -85,12 +87,44 @@ impl SenderRecord {
             forgotten: AtomicBool::new(false),
             passed: AtomicU64::new(0),
             mirrored: AtomicBool::new(false),
+            absent: AtomicBool::new(false),
         }
     }
 
     /// Notes whether another router tells of it.
     pub(super) fn set_mirrored(&self, mirrored: bool) {
         self.mirrored.store(mirrored, Ordering::Relaxed);
+    }
+
+    /// A listener of this topic left. What nobody hears any more, the other router does not tell: what was last known of
+    /// it will not be true for long.
+    pub(super) fn let_go_of_mirrored(&self, topic: &Topic) {
+        if !self.mirrored.load(Ordering::Relaxed) {
+            return;
+        }
+        let concerned =
+            |event: &&Arc<EventRecord>| event.name().is_presence() || topic.matches(&self.name, event.name());
+        let events: Vec<_> = self.events.lock().values().filter(concerned).cloned().collect();
+        events.iter().for_each(|event| event.let_go_if_unheard());
+    }
+
+    /// The other router told that it is there.
+    pub(crate) fn told_present(&self) {
+        self.absent.store(false, Ordering::Relaxed);
+    }
+
+    /// The other router told that it left; gives whether that is news.
+    pub(crate) fn told_absent(&self) -> bool {
+        !self.absent.load(Ordering::Relaxed)
+    }
+
+    /// The link to the other router is lost: over the next one, everybody who hears of its presence is told first if it
+    /// is there.
+    pub(super) fn link_lost(&self) {
+        let events = self.events.lock();
+        let mut presence = events.values().filter(|event| event.name().is_presence());
+        self.absent
+            .store(presence.any(|event| event.is_heard()), Ordering::Relaxed);
     }
 
     /// Whether another router tells of it, and somebody hears that who does not name it.
@@ -271,6 +305,17 @@ impl EventRecord {
         let is_newer = last.as_ref().is_none_or(|last| item.number > last.number);
         if is_newer || item.retained.is_none() {
             *last = Some(Kept::of(item));
+        }
+    }
+
+    /// Keeps nothing any more, if nobody listens. Who hears of a sender's leaving wants it known who is there.
+    pub(super) fn let_go_if_unheard(&self) {
+        let is_disconnect_heard = || {
+            let disconnect = self.sender.event(sig_core::DISCONNECT);
+            self.name().as_str() == sig_core::CONNECT && disconnect.is_some_and(|event| event.is_heard())
+        };
+        if !self.is_heard() && !is_disconnect_heard() {
+            drop(self.take_last());
         }
     }
 

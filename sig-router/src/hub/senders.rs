@@ -212,6 +212,7 @@ impl Hub {
         let records: Vec<_> = self.registry.lock().senders.values().cloned().collect();
         for record in records {
             record.set_mirrored(false);
+            record.link_lost();
             let connect = record.event(sig_core::CONNECT);
             let known = connect.and_then(|connect| Some((connect.take_last()?, connect.series())));
             drop(record.forget_last());

@@ -183,3 +183,23 @@ async fn promise_3_who_names_a_sender_and_leaves_changes_nothing_for_others() {
     proxy.set(Cable::Cut);
     expect(&mut everything, &[("a", "link_lost")]).await;
 }
+
+#[tokio::test]
+async fn promise_3_what_was_known_while_somebody_listened_is_not_told_later() {
+    let server = TcpServer::start();
+    let client = server.client();
+    let a = server.router.add_sender("a").event("e").connect().unwrap();
+    let mut named = client.listen_remote("#connect").await.unwrap();
+    expect(&mut named, &[("a", "")]).await;
+    named.unlisten().await;
+    drop(a);
+    let b = server.router.add_sender("b").event("e").connect().unwrap();
+    let mut later = client.listen_remote("#connect").await.unwrap();
+    expect(&mut later, &[("b", "")]).await;
+    // Nor because somebody listens who hears of no leaving.
+    drop(b);
+    let _c = server.router.add_sender("c").event("e").connect().unwrap();
+    expect(&mut later, &[("c", "")]).await;
+    let mut last = client.listen_remote("#connect").await.unwrap();
+    expect(&mut last, &[("c", "")]).await;
+}
