@@ -12,6 +12,8 @@ mod pacer;
 mod parse;
 mod replies;
 mod secret;
+#[cfg(test)]
+mod simulation;
 
 pub(crate) mod methods;
 pub(crate) mod params;
