@@ -36,11 +36,10 @@ async fn heard(listener: &mut Process, server: u32, publisher: &mut Process) {
         .await;
 }
 
-#[tokio::test]
-async fn starts_in_any_order_and_survives_a_crash_of_the_server() {
+async fn starts_in_any_order_and_survives_crashes(mut address: impl FnMut() -> String) {
     for order in ORDERS {
         println!("{order:?}");
-        let address = lasting_address();
+        let address = address();
         let mut processes = order.map(|role| {
             let process = Process::start(env!("CARGO_BIN_EXE_trio"), &[role, &address]);
             Some((role, process))
@@ -61,4 +60,22 @@ async fn starts_in_any_order_and_survives_a_crash_of_the_server() {
             heard(&mut listener, server.id(), &mut publisher).await;
         }
     }
+}
+
+#[tokio::test]
+async fn starts_in_any_order_and_survives_crashes_of_the_server_over_tcp() {
+    starts_in_any_order_and_survives_crashes(lasting_address).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn starts_in_any_order_and_survives_crashes_of_the_server_over_local_sockets() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    starts_in_any_order_and_survives_crashes(|| {
+        count += 1;
+        let socket = directory.path().join(format!("trio{count}"));
+        socket.to_str().unwrap().to_owned()
+    })
+    .await;
 }

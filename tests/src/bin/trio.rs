@@ -1,9 +1,11 @@
-//! pysig's trio, one role per process: `trio server|publisher|listener HOST:PORT`.
+//! pysig's trio, one role per process: `trio server|publisher|listener HOST:PORT`, or with the path of a local
+//! socket.
 //!
 //! Ends when standard input does, so that nothing outlives a test.
 
 use std::error::Error;
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sig_router::{ClientRouter, Event, SenderState, ServerRouter, TriggerError};
@@ -17,7 +19,7 @@ const PERIOD: Duration = Duration::from_millis(5);
 async fn main() -> Outcome {
     let mut args = std::env::args().skip(1);
     let (Some(role), Some(address)) = (args.next(), args.next()) else {
-        return Err("usage: trio server|publisher|listener HOST:PORT".into());
+        return Err("usage: trio server|publisher|listener HOST:PORT|PATH".into());
     };
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     tokio::select! {
@@ -29,16 +31,26 @@ async fn main() -> Outcome {
 async fn run(role: &str, address: &str) -> Outcome {
     match role {
         "server" => server(address).await,
-        "publisher" => publisher(rig::client_of(address)).await,
-        "listener" => listener(rig::client_of(address)).await,
+        "publisher" => publisher(client(address)?).await,
+        "listener" => listener(client(address)?).await,
         other => Err(format!("no such role: {other}").into()),
     }
+}
+
+fn client(address: &str) -> Result<ClientRouter, Box<dyn Error + Send + Sync>> {
+    Ok(match address.starts_with('/') {
+        true => rig::client_over(sig_carrier_ipc::dial(address)?),
+        false => rig::client_of(address),
+    })
 }
 
 /// The router, with the sender `timer`; its events carry the process's id.
 async fn server(address: &str) -> Outcome {
     let server = ServerRouter::new()?;
-    server.attach(std::sync::Arc::new(sig_carrier_tcp::listen(address)?));
+    match address.starts_with('/') {
+        true => server.attach(Arc::new(sig_carrier_ipc::listen(address)?)),
+        false => server.attach(Arc::new(sig_carrier_tcp::listen(address)?)),
+    };
     let timer = server.add_sender("timer").event("tic").connect()?;
     let tic = timer.signal("tic")?;
     println!("listening");

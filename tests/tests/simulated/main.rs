@@ -11,6 +11,9 @@
 
 mod lines;
 mod patch;
+mod proxied;
+mod really;
+mod silence;
 mod steps;
 mod told;
 mod virtually;

@@ -15,6 +15,8 @@ pub(crate) struct Run {
     pub(crate) steps: u32,
     /// It settles after so many steps, and again after each as many.
     pub(crate) settle_every: u32,
+    /// The server crashes after so many steps, and again after each as many.
+    pub(crate) restart_every: u32,
     /// How long settling may take.
     pub(crate) patience: Duration,
     /// How long one pause between two steps takes at most.
@@ -41,7 +43,11 @@ impl Run {
         let mut rng = Rng::with_seed(self.seed);
         for step in 1..=self.steps {
             let when = format!("step {step}");
-            take(&mut world, &mut rng);
+            if step % self.restart_every == self.restart_every / 2 {
+                world.restart();
+            } else {
+                take(&mut world, &mut rng);
+            }
             self.pause(&mut rng).await;
             let mut came = world.look(&when);
             if came.is_ok() && (step % self.settle_every == 0 || step == self.steps) {
@@ -151,7 +157,6 @@ fn take(world: &mut World, rng: &mut Rng) {
         }
         910..990 => world.clients[index].line.heal(),
         990..993 => world.restart_client(index),
-        993..994 => world.restart(),
         _ => {}
     }
 }

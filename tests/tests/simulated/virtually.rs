@@ -11,10 +11,10 @@ use crate::steps::Run;
 use crate::world::World;
 
 const CLIENTS: u64 = 4;
-const PERIOD: Duration = Duration::from_secs(1);
+pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
 /// In-process carriers with a heartbeat, as if they were far apart.
-fn pair() -> (Arc<dyn Carrier>, Arc<dyn Carrier>) {
+pub(crate) fn pair() -> (Arc<dyn Carrier>, Arc<dyn Carrier>) {
     let (hub, dialer) = sig_carrier_local::pair();
     let beats = |inner: Arc<dyn Carrier>| Arc::new(Beats { inner, period: PERIOD });
     (beats(Arc::new(hub)), beats(Arc::new(dialer)))
@@ -26,6 +26,7 @@ async fn promise_3_presence_alternates_and_ends_in_the_truth_in_simulation() {
         seed: 1,
         steps: 100_000,
         settle_every: 1000,
+        restart_every: 700,
         patience: Duration::from_secs(60),
         pause: Duration::from_secs(2),
     };

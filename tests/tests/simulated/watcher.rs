@@ -55,6 +55,8 @@ pub(crate) struct Watcher {
     /// It takes nothing.
     pub(crate) frozen: bool,
     restarts: u32,
+    /// How often generations may begin anew beside that: its first link may be one to the router before.
+    before: u32,
 }
 
 /// What is listened to: the topic for people, the topics themselves, and what they tell.
@@ -79,6 +81,7 @@ impl Watcher {
             told: Told::new(hears),
             frozen: false,
             restarts: 0,
+            before: 0,
         }
     }
 
@@ -94,7 +97,9 @@ impl Watcher {
         let (topics, hears) = topics(topic);
         let listen = |topic: &String| client.listen_remote(Listen::to(topic.as_str()).unwrap().policy(policy));
         let sources = topics.iter().map(|topic| Source::Coming(tokio::spawn(listen(topic))));
-        Self::new(topic, policy, hears, sources.collect())
+        let mut watcher = Self::new(topic, policy, hears, sources.collect());
+        watcher.before = 1;
+        watcher
     }
 
     /// The router of the server was started again.
@@ -128,7 +133,7 @@ impl Watcher {
             while let Some(Some(taken)) = (!self.frozen).then(|| stream.take()).flatten() {
                 match taken {
                     Ok(event) => {
-                        let told = self.told.take(&event, self.restarts, when);
+                        let told = self.told.take(&event, self.before + self.restarts, when);
                         told.map_err(|wrong| format!("{} {:?}: {wrong}", self.topic, self.policy))?;
                     }
                     Err(lagged) => self.told.lost += lagged.count(),
