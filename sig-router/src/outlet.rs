@@ -220,6 +220,11 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
         self.moved_to(event, number, number);
     }
 
+    /// The sender leaves: what waits of the event waits for nothing more.
+    fn settle(&self, event: &EventRecord) {
+        let _ = event;
+    }
+
     /// The sender is gone, and with it the last value of the event.
     fn forget(&self, event: &Arc<EventRecord>) {
         let _ = event;

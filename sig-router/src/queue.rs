@@ -307,6 +307,15 @@ impl State {
         !self.closed && self.waiting() < CATCH_UP
     }
 
+    /// The track of an event, which may have become known anew since it was last heard.
+    fn track(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> &mut Track {
+        let (track, former) = self.tracks.of(event, new);
+        if let Some(former) = former {
+            self.backlog.settle(former);
+        }
+        track
+    }
+
     fn waiting(&self) -> usize {
         self.backlog.len() + usize::from(self.next.is_some())
     }
@@ -398,7 +407,7 @@ impl Outlet for ListenerQueue {
         let skipped = if item.retained.is_some() { 0 } else { item.skipped };
         let base = item.before.min(number.saturating_sub(1 + skipped));
         let new = || Track::new(series, base);
-        let track = state.tracks.of(event, new);
+        let track = state.track(event, new);
         let was_new = track.is_new();
         let position = track.offered(series, number);
         if item.presence {
@@ -417,13 +426,13 @@ impl Outlet for ListenerQueue {
         };
         // What came already does not come again, but for a sender that is new with another router's count. A last value
         // that is older than all that is counted is for who had nothing yet.
-        let counts = position.is_some()
-            || if item.presence {
-                item.retained.is_none()
-            } else {
-                item.retained.is_some() && was_new
-            };
-        if !counts {
+        let is_older = position.is_none() && !item.presence;
+        let comes = match (is_older, item.presence) {
+            (true, _) => item.retained.is_some() && was_new,
+            (false, true) => position.is_some() || item.retained.is_none(),
+            (false, false) => true,
+        };
+        if !comes {
             return;
         }
         if self.policy.blocks() && !item.presence && !state.pressure.accepts(gate) {
@@ -440,14 +449,24 @@ impl Outlet for ListenerQueue {
             class,
         };
         let now = clock::now();
-        let Ok(pushed) = state.backlog.push(&arriving, now, |_| {
+        let make = || {
             let since = item.retained.and_then(|age| now.checked_sub(age));
-            Ok::<_, std::convert::Infallible>(Waiting {
+            Waiting {
                 event: Event::packed(Arc::clone(event.id()), number, item.payload().clone()).with_retained(since),
                 position: position.filter(|_| !item.presence),
                 receipt: receipt.and_then(Receipt::accepted),
-            })
-        });
+            }
+        };
+        if is_older {
+            // Nor is it ever left out, which would be counted.
+            state.backlog.push_notice(make());
+            drop(guard);
+            self.ready.wake();
+            return;
+        }
+        let Ok(pushed) = state
+            .backlog
+            .push(&arriving, now, |_| Ok::<_, std::convert::Infallible>(make()));
         state.has_rest |= pushed.lost() > 0;
         let blocks = self.policy.blocks() && !item.presence;
         let turned_full = blocks && state.pressure.put(bytes, gate, self.policy.patience());
@@ -455,6 +474,11 @@ impl Outlet for ListenerQueue {
         if turned_full {
             self.stalls.add(self.me.clone());
         }
+        self.ready.wake();
+    }
+
+    fn settle(&self, event: &EventRecord) {
+        self.state.lock().backlog.settle(event.alias);
         self.ready.wake();
     }
 
@@ -474,10 +498,8 @@ impl Outlet for ListenerQueue {
     fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
         let series = event.series();
         let mut state = self.state.lock();
-        let is_behind = state
-            .tracks
-            .of(event, || Track::new(series, before))
-            .moved_to(series, number);
+        let track = state.track(event, || Track::new(series, before));
+        let is_behind = track.moved_to(series, number);
         state.has_rest |= is_behind;
         drop(state);
         if is_behind {

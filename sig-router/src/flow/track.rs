@@ -134,11 +134,14 @@ impl Entry {
 const FEW: usize = 1024;
 
 impl Tracks {
-    /// The track of this event, made if need be.
-    pub(crate) fn of(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> &mut Track {
-        let index = self.index(event.alias).unwrap_or_else(|| self.add(event, new));
+    /// The track of this event, made if need be, and the alias that it had before if it is known by a new one now.
+    pub(crate) fn of(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> (&mut Track, Option<u32>) {
+        let (index, former) = match self.index(event.alias) {
+            Some(index) => (index, None),
+            None => self.add(event, new),
+        };
         self.last = index;
-        &mut self.tracks[index].track
+        (&mut self.tracks[index].track, former)
     }
 
     /// The track of the event that has this alias, or had it when it came.
@@ -160,13 +163,14 @@ impl Tracks {
         self.by_alias.get(&alias).copied()
     }
 
-    fn add(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> usize {
+    fn add(&mut self, event: &Arc<EventRecord>, new: impl FnOnce() -> Track) -> (usize, Option<u32>) {
         if let Some(index) = self.by_name.get(event.id()).copied() {
             let entry = &mut self.tracks[index];
-            self.by_alias.remove(&entry.alias);
-            (entry.alias, entry.event) = (event.alias, Arc::downgrade(event));
+            let former = std::mem::replace(&mut entry.alias, event.alias);
+            entry.event = Arc::downgrade(event);
+            self.by_alias.remove(&former);
             self.by_alias.insert(event.alias, index);
-            return index;
+            return (index, Some(former));
         }
         if self.tracks.len() >= self.prune_at.max(FEW) {
             self.prune();
@@ -180,7 +184,7 @@ impl Tracks {
         });
         self.by_alias.insert(event.alias, index);
         self.by_name.insert(Arc::clone(event.id()), index);
-        index
+        (index, None)
     }
 
     fn prune(&mut self) {

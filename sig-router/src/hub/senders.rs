@@ -157,6 +157,18 @@ impl Hub {
         let forgotten = sender.forget_last();
         sender.gate.set_watch(None);
         sender.gate.wake_waiters();
+        for event in sender
+            .events
+            .lock()
+            .values()
+            .filter(|event| !event.name().is_presence())
+        {
+            event
+                .snapshot()
+                .outlets
+                .iter()
+                .for_each(|(outlet, _)| outlet.settle(event));
+        }
         let disconnect = sender.event(sig_core::DISCONNECT);
         let shown = disconnect.as_ref().map(|event| self.show(event, &presence, owner));
         for event in forgotten {

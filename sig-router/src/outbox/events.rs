@@ -10,6 +10,7 @@ use super::pack::{self, Heading};
 use super::{Outbox, Sending, State};
 use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
 use crate::outlet::{Item, Terms};
+use crate::policy::Policy;
 use crate::pressure::Gate;
 use crate::session::methods;
 use crate::session::params::Forget;
@@ -44,6 +45,12 @@ impl Outbox {
         if heading.announce {
             announce_in(lanes, &mut state.announced, form, event, item.before)?;
         }
+        // A last value comes once for each listener, and is nothing that the others lack: it is not left out.
+        let kept = item.retained.map(|_| Terms {
+            policy: Policy::Block(terms.policy.patience()),
+            ..*terms
+        });
+        let terms = kept.as_ref().unwrap_or(terms);
         let blocks = terms.policy.blocks() && !item.presence;
         if blocks && !state.pressure.accepts(gate) {
             state.miss(alias, item);
@@ -109,6 +116,16 @@ impl Outbox {
     /// Whether the peer was told what the event's alias stands for.
     pub(crate) fn knows(&self, event: &EventRecord) -> bool {
         self.state.lock().announced.contains_key(&event.alias)
+    }
+
+    /// What waits of the event with this alias waits for nothing more.
+    pub(crate) fn settle(&self, alias: u32) {
+        let mut state = self.state.lock();
+        if let Sending::Free(lanes) = &mut state.lanes {
+            lanes.settle(alias);
+        }
+        drop(state);
+        self.wake.notify_one();
     }
 
     /// The alias stands for nothing any more, and the last value of its event is over.

@@ -145,6 +145,10 @@ impl Outlet for Subscriber {
         let _ = self.outbox.announce(event, number);
     }
 
+    fn settle(&self, event: &EventRecord) {
+        self.outbox.settle(event.alias);
+    }
+
     fn forget(&self, event: &Arc<EventRecord>) {
         self.outbox.forget(event);
     }

@@ -1,0 +1,139 @@
+//! A server with every carrier, and clients that come over any of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use sig_carrier_local::Local;
+use sig_core::{CancellationToken, Tasks};
+use sig_router::{ClientRouter, Router, ServerRouter};
+use sig_tests::proxy::{Cable, Proxy};
+use sig_tests::rig::{WAIT, client_of, client_over};
+use tempfile::TempDir;
+
+/// Anything that goes wrong while the world is made.
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// A server with every carrier.
+pub(crate) struct World {
+    pub(crate) server: ServerRouter,
+    tcp: String,
+    ipc: String,
+    local: Arc<Local>,
+    _directory: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let server = ServerRouter::new()?;
+        let listener = sig_carrier_tcp::listen("127.0.0.1:0")?;
+        let tcp = listener.medium().local_addr().to_string();
+        server.attach(Arc::new(listener));
+        let directory = tempfile::tempdir()?;
+        let ipc = directory.path().join("soak").display().to_string();
+        if cfg!(unix) {
+            server.attach(Arc::new(sig_carrier_ipc::listen(&ipc)?));
+        }
+        let local = Arc::new(Local::new());
+        server.attach(Arc::clone(&local) as _);
+        Ok(Self {
+            server,
+            tcp,
+            ipc,
+            local,
+            _directory: directory,
+        })
+    }
+
+    /// A client over a random carrier.
+    pub(crate) async fn client(&self, random: &mut Rng, tasks: &Tasks) -> Result<Member, Fault> {
+        let mut cable = None;
+        let client = match random.u32(0..4) {
+            0 if cfg!(unix) => client_over(sig_carrier_ipc::dial(&self.ipc)?),
+            1 => client_over(self.local.dialer()),
+            2 => client_of(&self.tcp),
+            _ => {
+                let proxy = Proxy::to(&self.tcp).await;
+                let client = client_of(&proxy.address.to_string());
+                cable = Some(proxy);
+                client
+            }
+        };
+        // A link that is cut before its first word was answered is that of a pysig server for all the client knows.
+        client.ready(WAIT).await?;
+        Ok(Member {
+            side: Side::Client(Arc::new(client)),
+            cable,
+            tasks: tasks.child(),
+            senders: Vec::new(),
+            listeners: Vec::new(),
+        })
+    }
+
+    /// The program of the server itself, as one more who sends and listens.
+    pub(crate) fn own(&self, tasks: &Tasks) -> Member {
+        Member {
+            side: Side::Router(self.server.router().clone()),
+            cable: None,
+            tasks: tasks.child(),
+            senders: Vec::new(),
+            listeners: Vec::new(),
+        }
+    }
+}
+
+/// Who sends and listens: a client, or the program of the server.
+#[derive(Clone)]
+pub(crate) enum Side {
+    Client(Arc<ClientRouter>),
+    Router(Router),
+}
+
+/// A program, with what it has.
+pub(crate) struct Member {
+    pub(crate) side: Side,
+    cable: Option<Proxy>,
+    /// Those of all its senders and listeners.
+    tasks: Tasks,
+    pub(crate) senders: Vec<(String, CancellationToken)>,
+    pub(crate) listeners: Vec<CancellationToken>,
+}
+
+impl Member {
+    /// Adds a life to those of the member; it ends with the member, or when the token is cancelled.
+    pub(crate) fn spawn(
+        &self,
+        name: &'static str,
+        life: impl Future<Output = ()> + Send + 'static,
+    ) -> CancellationToken {
+        let stop = self.tasks.stop_token().child_token();
+        let stopped = stop.clone();
+        self.tasks.spawn(name, async move {
+            stopped.run_until_cancelled(life).await;
+        });
+        stop
+    }
+
+    /// Whether its link can be cut.
+    pub(crate) fn has_cable(&self) -> bool {
+        self.cable.is_some()
+    }
+
+    /// Cuts its link for a moment; before that, perhaps nothing comes through for a while.
+    pub(crate) async fn cut(&self, random: &mut Rng) {
+        let Some(cable) = &self.cable else { return };
+        cable.set([Cable::Silent, Cable::Deaf, Cable::Whole][random.usize(0..3)]);
+        tokio::time::sleep(Duration::from_millis(random.u64(0..50))).await;
+        cable.set(Cable::Cut);
+        tokio::time::sleep(Duration::from_millis(random.u64(0..20))).await;
+        cable.set(Cable::Whole);
+    }
+
+    /// Ends it with all it has.
+    pub(crate) async fn leave(self) {
+        self.tasks.shutdown(Duration::from_secs(5)).await;
+        if let Side::Client(client) = self.side {
+            client.close(Duration::from_secs(1)).await;
+        }
+    }
+}
