@@ -99,9 +99,10 @@ async fn promise_3_a_middle_that_stops_forwarding_is_a_timeout_at_both_ends() {
     server.says_line("#connect ").await;
     client.says_line("#connect ").await;
 
-    for _ in 0..3 {
-        // Nothing but heartbeats, for so long that an end would be noticed.
-        tokio::time::sleep(3 * PERIOD).await;
+    for round in 0..4 {
+        // Nothing but heartbeats, for so long that an end would be noticed; then at different moments between two of them.
+        let whole = if round == 0 { 3 } else { 1 };
+        tokio::time::sleep(PERIOD * whole + PERIOD * round / 4).await;
         network.forward(false).unwrap();
         let began = Instant::now();
         // The first thing that either of them says since.

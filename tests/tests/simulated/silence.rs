@@ -1,15 +1,16 @@
-//! Links that swallow everything: found out in time, at both ends, and only then.
+//! What links that end cost: those that swallow everything are found out in time, at both ends, and nobody is told twice.
 
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use sig_core::Carrier;
-use sig_router::{ClientRouter, Event, Presence, ServerRouter};
+use sig_router::{ClientRouter, Event, Policy, Presence, ServerRouter};
 use sig_tests::rig::{connected, impatient};
 use tokio::time::Instant;
 
 use crate::lines::{FaultyLine, Line};
 use crate::virtually::{PERIOD, pair};
+use crate::watcher::Watcher;
 
 fn line(server: &ServerRouter) -> FaultyLine {
     let mut line = FaultyLine::new(1, Duration::from_millis(5), Box::new(pair));
@@ -63,6 +64,45 @@ async fn promise_3_a_black_hole_is_found_out_within_two_and_a_half_periods_at_bo
         let (name, _) = told(&at_server.recv().await.unwrap().unwrap());
         assert_eq!(name, "#connect");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_3_changes_while_listeners_are_registered_again_are_told_once() {
+    fastrand::seed(1);
+    let server = ServerRouter::new().unwrap();
+    let mut line = line(&server);
+    let client = client_over(&line);
+    let mut watchers: Vec<_> = ["s/presence", "presence", "x/e", "s", "y/e", "*"]
+        .iter()
+        .map(|topic| Watcher::at_client(&client, topic, Policy::default()))
+        .collect();
+    let mut sender = None;
+    for round in 0..500 {
+        line.cut();
+        // It comes and goes all the time that it takes.
+        for _ in 0..100 {
+            sender = match sender {
+                None => Some(server.add_sender("s").event("e").connect().unwrap()),
+                Some(_) => None,
+            };
+            for _ in 0..fastrand::u32(1..6) {
+                tokio::task::yield_now().await;
+            }
+            if fastrand::u32(..10) == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        connected(&client).await;
+        tokio::time::sleep(PERIOD).await;
+        let senders = server.senders().into_iter().filter(|info| info.connected);
+        let truth = senders.map(|info| (info.name.to_string(), info.generation)).collect();
+        for watcher in &mut watchers {
+            let told = watcher.take(&format!("round {round}"));
+            told.and_then(|()| watcher.is_true(&truth)).unwrap();
+        }
+    }
+    assert!(watchers.iter().all(|watcher| watcher.is_there()));
+    assert!(watchers[3].told.presence > 100, "{watchers:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,8 +94,8 @@ fn policy(rng: &mut Rng) -> Policy {
 /// Any name that somebody may have.
 fn any_name(rng: &mut Rng, clients: usize) -> String {
     match rng.u32(..10) {
-        0..2 => shared(rng),
-        2 => own(rng, "s"),
+        0..3 => shared(rng),
+        3 => own(rng, "s"),
         _ => {
             let client = rng.usize(..clients);
             own(rng, &format!("c{client}"))
@@ -127,7 +127,7 @@ fn take(world: &mut World, rng: &mut Rng) {
     let at_server = rng.usize(..=count) == 0;
     let name = if at_server {
         own(rng, "s")
-    } else if rng.u32(..6) == 0 {
+    } else if rng.u32(..3) == 0 {
         shared(rng)
     } else {
         own(rng, &format!("c{index}"))
