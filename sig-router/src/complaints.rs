@@ -19,6 +19,14 @@ impl Complaints {
         self.0.borrow_mut().push((format!("{to:?}"), error.into()));
     }
 
+    /// Takes over what went wrong with another event of the kind.
+    pub(crate) fn extend(&self, others: Self) {
+        let mut others = others.0.into_inner();
+        if !others.is_empty() {
+            self.0.borrow_mut().append(&mut others);
+        }
+    }
+
     /// Logs them. No lock may be held.
     pub(crate) fn report(self, event: &EventRecord) {
         for (to, error) in self.0.into_inner() {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod blocking;
+mod burst;
 mod client;
 mod clock;
 mod closed;

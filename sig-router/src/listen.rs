@@ -48,7 +48,7 @@ impl Listen {
         Self { policy, ..self }
     }
 
-    /// How many events may wait before their senders have to, under [`Policy::Block`]: 1,024 unless set, and never fewer
+    /// How many events may wait before their senders have to, under [`Policy::Block`]: 16,384 unless set, and never fewer
     /// than one. The other policies say so themselves.
     pub fn capacity(self, capacity: usize) -> Self {
         Self {

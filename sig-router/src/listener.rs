@@ -10,7 +10,7 @@ use sig_core::Topic;
 
 use crate::event::{Event, Lagged};
 use crate::hub::{Callback, First, Hub, ListenerKey, Target};
-use crate::queue::{ListenerQueue, ListenerStats};
+use crate::queue::{ListenerQueue, ListenerStats, Reader};
 
 /// A registration at a hub that ends when it is dropped.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl fmt::Debug for Listener {
 /// The events of a topic as a [`Stream`], behind a bounded queue.
 ///
 /// What happens when events come faster than they are taken is its [`Policy`](crate::Policy). By default it holds up to
-/// 1,024 events or 4 MiB; when it is full, senders wait for it; when nothing is taken from it for five seconds, it loses
+/// 16,384 events or 4 MiB; when it is full, senders wait for it; when nothing is taken from it for five seconds, it loses
 /// events instead until it is empty. Whatever was lost, here or on the way, it tells with [`Lagged`] where it is missing:
 /// of each event of each sender, the events received and skipped and those reported lost are all that were triggered.
 ///
@@ -143,7 +143,7 @@ impl fmt::Debug for Listener {
 /// ```
 #[must_use = "a stream that is dropped no longer listens"]
 pub struct EventStream {
-    queue: Arc<ListenerQueue>,
+    reader: Reader,
     registration: Registration,
 }
 
@@ -151,17 +151,20 @@ impl EventStream {
     pub(crate) fn new(hub: &Arc<Hub>, topic: Topic, first: First, queue: Arc<ListenerQueue>) -> Self {
         let target = Target::Outlet(Arc::clone(&queue) as _, queue.policy());
         let registration = Registration::new(hub, topic, target, first);
-        Self { queue, registration }
+        Self {
+            reader: Reader::new(queue),
+            registration,
+        }
     }
 
-    pub(crate) fn queue(&self) -> &ListenerQueue {
-        &self.queue
+    pub(crate) fn reader(&mut self) -> &mut Reader {
+        &mut self.reader
     }
 
     /// What happened to it so far.
     #[must_use]
     pub fn stats(&self) -> ListenerStats {
-        self.queue.stats()
+        self.reader.queue().stats()
     }
 
     /// Takes the next event, or the news that some were lost; `None` when the router is closed.
@@ -170,13 +173,13 @@ impl EventStream {
     ///
     /// Safe to cancel: no event is lost.
     pub async fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
-        self.queue.next().await
+        self.reader.next().await
     }
 
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.queue.len()
+        self.reader.queue().len()
     }
 
     /// Whether no event waits.
@@ -189,15 +192,15 @@ impl EventStream {
 impl Stream for EventStream {
     type Item = Result<Event<'static>, Lagged>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.queue.poll_next(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.reader.poll_next(cx)
     }
 }
 
 impl Drop for EventStream {
     fn drop(&mut self) {
         // A router may go on to hold the queue for a while: in what it resolved for the next trigger.
-        self.queue.discard();
+        self.reader.queue().discard();
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sig_core::{ContentType, Encoding, Payload};
 use sig_wire::{Extension, Tlvs};
 
+use crate::burst::{self, Burst};
 use crate::complaints::Complaints;
 use crate::confirm::{Ask, Receipt, Tally};
 use crate::hub::{CatchUp, EventRecord};
@@ -33,6 +34,8 @@ pub(crate) struct Item<'a> {
     pub(crate) presence: bool,
     content_type: ContentType,
     bytes: &'a [u8],
+    /// The data, where it has its own piece of memory.
+    shared: Option<&'a Payload>,
     /// The whole sig/1 frame, when the event arrived as one.
     frame: Option<&'a [u8]>,
     /// The data as its own piece of memory, made when the first needs it.
@@ -47,42 +50,20 @@ impl<'a> Item<'a> {
     /// An event whose data is a payload.
     pub(crate) fn new(number: u64, payload: &'a Payload) -> Self {
         Self {
-            number,
-            ext: &[],
-            before: number.saturating_sub(1),
-            skipped: 0,
-            retained: None,
-            presence: false,
-            content_type: payload.content_type(),
-            bytes: payload.bytes(),
-            frame: None,
-            payload: OnceCell::from(payload.clone()),
-            tally: None,
-            ask: None,
-            complaints: Complaints::default(),
+            shared: Some(payload),
+            ..Self::from_buffer(number, payload.content_type(), payload.bytes())
         }
     }
 
     /// An event that arrived as a sig/1 frame, in a read buffer.
     pub(crate) fn from_frame(number: u64, frame: &'a [u8], content_type: ContentType, bytes: &'a [u8]) -> Self {
         Self {
-            number,
-            ext: &[],
-            before: number.saturating_sub(1),
-            skipped: 0,
-            retained: None,
-            presence: false,
-            content_type,
-            bytes,
             frame: Some(frame),
-            payload: OnceCell::new(),
-            tally: None,
-            ask: None,
-            complaints: Complaints::default(),
+            ..Self::from_buffer(number, content_type, bytes)
         }
     }
 
-    /// An event that lies in a read buffer.
+    /// An event that lies in a buffer.
     pub(crate) fn from_buffer(number: u64, content_type: ContentType, bytes: &'a [u8]) -> Self {
         Self {
             number,
@@ -93,6 +74,7 @@ impl<'a> Item<'a> {
             presence: false,
             content_type,
             bytes,
+            shared: None,
             frame: None,
             payload: OnceCell::new(),
             tally: None,
@@ -138,6 +120,17 @@ impl<'a> Item<'a> {
         self.tally?.receipt(policy)
     }
 
+    /// What kind of data it has, if it says nothing beside its data but that, and nobody waits to be told of it.
+    pub(crate) fn plain(&self) -> Option<ContentType> {
+        let says_more = self.skipped > 0
+            || self.presence
+            || self.retained.is_some()
+            || self.ask.is_some()
+            || self.tally.is_some()
+            || burst::plain(self.ext).is_none();
+        (!says_more).then_some(self.content_type)
+    }
+
     /// Where to tell what goes wrong.
     pub(crate) fn complaints(&self) -> &Complaints {
         &self.complaints
@@ -155,8 +148,10 @@ impl<'a> Item<'a> {
 
     /// The data, to be kept. What lies in a read buffer is copied, once: a slice would keep all of the buffer alive.
     pub(crate) fn payload(&self) -> &Payload {
-        self.payload
-            .get_or_init(|| Payload::new(self.content_type, Bytes::copy_from_slice(self.bytes)))
+        self.shared.unwrap_or_else(|| {
+            self.payload
+                .get_or_init(|| Payload::new(self.content_type, Bytes::copy_from_slice(self.bytes)))
+        })
     }
 
     pub(crate) fn content_type(&self) -> ContentType {
@@ -205,6 +200,11 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
     /// Takes an event or counts it as lost; never waits. When it is full from now on, it shuts the sender's gate. The
     /// caller holds the sender's lane, or is the only one who brings events of this sender.
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, terms: &Terms);
+
+    /// Takes events of one kind that came together, as [`offer`](Self::offer) does one by one.
+    fn offer_burst(&self, event: &Arc<EventRecord>, burst: &Burst<'_>, gate: &Arc<Gate>, terms: &Terms) {
+        burst.each(|item| self.offer(event, item, gate, terms));
+    }
 
     /// The event went from one number to another: what did not come so far is lost. As `offer`.
     fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64);

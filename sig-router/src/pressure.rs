@@ -154,18 +154,23 @@ impl Pressure {
         self.last_taken
     }
 
+    /// Something was taken of what had been taken out before.
+    pub(crate) fn touch(&mut self, now: Instant) {
+        self.last_taken = now;
+    }
+
     fn has_room(&self) -> bool {
         let Marks { count, bytes, .. } = self.marks;
         self.count < count.saturating_mul(HARD_COUNT) && self.bytes < bytes.saturating_mul(HARD_BYTES)
     }
 
-    /// An event was put in. Shuts the gate when the queue is full now, for so long at most; true when it just became
+    /// Events were put in. Shuts the gate when the queue is full now, for so long at most; true when it just became
     /// full.
-    pub(crate) fn put(&mut self, bytes: usize, gate: &Arc<Gate>, patience: Duration) -> bool {
+    pub(crate) fn put(&mut self, count: u64, bytes: usize, gate: &Arc<Gate>, patience: Duration) -> bool {
         if self.count == 0 {
             self.last_taken = clock::now();
         }
-        self.count += 1;
+        self.count += usize::try_from(count).unwrap_or(usize::MAX);
         self.bytes += bytes;
         self.is_full() && self.hold(gate, patience)
     }

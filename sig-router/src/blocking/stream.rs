@@ -65,7 +65,7 @@ impl EventStream {
     /// [`GetError::Lagged`] when events were lost right before the next one, [`GetError::Closed`] when the stream has
     /// ended.
     pub fn get(&mut self, timeout: Duration) -> Result<Option<Event<'static>>, GetError> {
-        taken(self.inner.queue().take_on_thread(Some(deadline_in(timeout))))
+        taken(self.inner.reader().take_on_thread(Some(deadline_in(timeout))))
     }
 
     /// Takes the next event if there is one; does not wait.
@@ -79,7 +79,7 @@ impl EventStream {
 
     /// Waits for the next event, or the news that some were lost; `None` when the stream has ended.
     pub fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
-        self.inner.queue().take_on_thread(None).flatten()
+        self.inner.reader().take_on_thread(None).flatten()
     }
 
     /// What happened to it so far.
@@ -144,7 +144,7 @@ impl RemoteEventStream {
     /// [`GetError::Lagged`] when events were lost right before the next one, [`GetError::Closed`] when the client router
     /// is closed.
     pub fn get(&mut self, timeout: Duration) -> Result<Option<Event<'static>>, GetError> {
-        taken(self.inner.queue().take_on_thread(Some(deadline_in(timeout))))
+        taken(self.inner.reader().take_on_thread(Some(deadline_in(timeout))))
     }
 
     /// Takes the next event if there is one; does not wait.
@@ -158,7 +158,7 @@ impl RemoteEventStream {
 
     /// Waits for the next event, or the news that some were lost; `None` when the client router is closed.
     pub fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
-        self.inner.queue().take_on_thread(None).flatten()
+        self.inner.reader().take_on_thread(None).flatten()
     }
 
     /// What happened to it so far.

@@ -17,6 +17,7 @@ use super::pysig::PysigServer;
 use super::shared::Shared;
 use super::state::LinkState;
 use super::supervisor;
+use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::Receipt;
 use crate::error::RequestError;
@@ -236,7 +237,8 @@ impl Link {
         }
     }
 
-    fn spread(&self, alias: u32, item: Item<'_>) -> Result<(), CarrierError> {
+    /// The event that the router calls so.
+    fn event_of(&self, alias: u32) -> Result<Arc<EventRecord>, CarrierError> {
         let mut aliases = self.aliases.lock();
         let unknown = || bad_frame(format!("an event with the alias {alias}, which was not announced"));
         let event = aliases.get_mut(&alias).ok_or_else(unknown)?;
@@ -246,8 +248,20 @@ impl Link {
             again.set_keeps_last(event.keeps_last());
             *event = again;
         }
-        let event = Arc::clone(event);
-        drop(aliases);
+        Ok(Arc::clone(event))
+    }
+
+    fn spread_all(&self, burst: &Burst<'_>) -> Result<(), CarrierError> {
+        let event = self.event_of(burst.alias)?;
+        if event.name().is_presence() {
+            return burst.items().try_for_each(|item| self.spread(burst.alias, item));
+        }
+        self.shared.remote.spread_all(&event, burst);
+        Ok(())
+    }
+
+    fn spread(&self, alias: u32, item: Item<'_>) -> Result<(), CarrierError> {
+        let event = self.event_of(alias)?;
         match event.name().as_str() {
             sig_core::CONNECT => event.sender.told_present(),
             sig_core::DISCONNECT => {
@@ -436,6 +450,7 @@ impl Link {
 impl Receiver for Link {
     fn deliver(&self, batch: &mut Batch) -> Result<(), CarrierError> {
         let read = self.peer.read(batch, |arrived| match arrived {
+            Arrived::Burst(burst) => self.spread_all(&burst),
             Arrived::Event(event, _) => {
                 let content_type = content_type(event.ext)?;
                 let item = Item::from_buffer(event.header.number, content_type, event.payload);

@@ -21,7 +21,7 @@ use crate::event::{Event, Lagged};
 use crate::hub::{Callback, First};
 use crate::listen::Listen;
 use crate::listener::{EventStream, Listener};
-use crate::queue::{ListenerQueue, ListenerStats, Settings};
+use crate::queue::{ListenerQueue, ListenerStats, Reader, Settings};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::session::params::{AddListener, RemoveListener};
 use crate::session::{Change, WantState, Wish, methods};
@@ -307,8 +307,8 @@ pub struct RemoteEventStream {
 }
 
 impl RemoteEventStream {
-    pub(crate) fn queue(&self) -> &ListenerQueue {
-        self.stream.queue()
+    pub(crate) fn reader(&mut self) -> &mut Reader {
+        self.stream.reader()
     }
 
     /// Takes the next event, or the news that some were lost; `None` when the client router is closed.

@@ -407,6 +407,11 @@ impl<T> Backlog<T> {
         }
     }
 
+    /// The one that came last, if it still waits.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut Entry<T>> {
+        self.entries.back_mut()?.as_mut()
+    }
+
     /// Everything that waits, in order; nothing does any more.
     pub(crate) fn drain(&mut self) -> Vec<Entry<T>> {
         let mut drained: Vec<_> = std::iter::from_fn(|| self.pop()).collect();

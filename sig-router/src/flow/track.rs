@@ -60,6 +60,21 @@ impl Track {
         Some(position)
     }
 
+    /// Events with numbers that follow each other come: the position of the first, if none of them came already.
+    pub(crate) fn offered_all(&mut self, series: u64, first: u64, count: u64) -> Option<u64> {
+        if series != self.series {
+            self.begin(series, 0);
+        }
+        let position = if series == UNNUMBERED {
+            self.seen + 1
+        } else {
+            self.position_of(first)?
+        };
+        self.is_new = false;
+        self.seen = position + (count - 1);
+        Some(position)
+    }
+
     /// The series is at this number: what did not come so far is lost. Whether anything is.
     pub(crate) fn moved_to(&mut self, series: u64, number: u64) -> bool {
         if series != self.series {
@@ -85,11 +100,11 @@ impl Track {
         (position > self.seen).then_some(position)
     }
 
-    /// The listener takes the event at this position: how many were lost right before it, but for those that a policy
-    /// left out.
-    pub(crate) fn taken(&mut self, position: u64, skipped: u64) -> u64 {
+    /// The listener takes the event at this position, and so many in all that follow each other: how many were lost right
+    /// before, but for those that a policy left out.
+    pub(crate) fn taken(&mut self, position: u64, count: u64, skipped: u64) -> u64 {
         let gap = position.saturating_sub(self.told.saturating_add(1));
-        self.told = self.told.max(position);
+        self.told = self.told.max(position + (count - 1));
         gap.saturating_sub(skipped)
     }
 
@@ -207,16 +222,19 @@ mod tests {
         let mut track = Track::new(7, 10);
         let first = track.offered(7, 11).unwrap();
         let later = track.offered(7, 15).unwrap();
-        assert_eq!((track.taken(first, 0), track.taken(later, 0), track.rest()), (0, 3, 0));
+        assert_eq!(
+            (track.taken(first, 1, 0), track.taken(later, 1, 0), track.rest()),
+            (0, 3, 0)
+        );
     }
 
     #[test]
     fn what_a_policy_left_out_is_not_lost() {
         let mut track = Track::new(7, 0);
         let position = track.offered(7, 10).unwrap();
-        assert_eq!(track.taken(position, 9), 0);
+        assert_eq!(track.taken(position, 1, 9), 0);
         let position = track.offered(7, 20).unwrap();
-        assert_eq!(track.taken(position, 4), 5);
+        assert_eq!(track.taken(position, 1, 4), 5);
     }
 
     #[test]
@@ -232,7 +250,7 @@ mod tests {
         let position = track.offered(7, 1).unwrap();
         assert!(!track.moved_to(7, 1));
         assert!(track.moved_to(7, 5));
-        assert_eq!((track.taken(position, 0), track.rest()), (0, 4));
+        assert_eq!((track.taken(position, 1, 0), track.rest()), (0, 4));
         assert_eq!(track.rest(), 0);
     }
 
@@ -242,11 +260,11 @@ mod tests {
         let first = track.offered(7, 1).unwrap();
         assert!(track.moved_to(7, 4));
         let second = track.offered(8, 1).unwrap();
-        assert_eq!((track.taken(first, 0), track.taken(second, 0)), (0, 3));
+        assert_eq!((track.taken(first, 1, 0), track.taken(second, 1, 0)), (0, 3));
         // One that was known elsewhere before begins where it is.
         assert!(!track.moved_to(9, 100));
         let third = track.offered(9, 101).unwrap();
-        assert_eq!((track.taken(third, 0), track.rest()), (0, 0));
+        assert_eq!((track.taken(third, 1, 0), track.rest()), (0, 0));
     }
 
     proptest! {
@@ -285,7 +303,7 @@ mod tests {
                         (number, emitted) = (number + 1, emitted + 1);
                         let position = track.offered(series, number).unwrap();
                         let skips = std::mem::take(&mut pending_skips);
-                        lost += track.taken(position, skips);
+                        lost += track.taken(position, 1, skips);
                         (received, skipped) = (received + 1, skipped + skips);
                     }
                 }

@@ -17,7 +17,7 @@ use crate::event::{Event, EventId};
 use crate::outlet::Outlet;
 use crate::policy::Policy;
 use crate::pressure::Stalls;
-use crate::queue::{Delivery, ListenerQueue, ListenerStats, Settings};
+use crate::queue::{Delivery, ListenerQueue, ListenerStats, Reader, Settings};
 use crate::request::panic_text;
 
 /// Most functions of one router that hear events from links at the same time. More wait for their turn, so that those
@@ -173,12 +173,9 @@ impl Callback {
     ) -> Arc<dyn Outlet> {
         let mailbox = self.mailbox.get_or_init(|| {
             let mailbox = ListenerQueue::at(self.place, self.settings, Arc::clone(stalls));
-            let (callback, source, turns) = (Arc::clone(self), Arc::clone(&mailbox), Arc::clone(turns));
+            let (callback, reader, turns) = (Arc::clone(self), Reader::new(Arc::clone(&mailbox)), Arc::clone(turns));
             let stop = tasks.stop_token().clone();
-            tasks.spawn(
-                "listener",
-                async move { callback.deliver(&source, &turns, &stop).await },
-            );
+            tasks.spawn("listener", async move { callback.deliver(reader, &turns, &stop).await });
             mailbox
         });
         // Checked after it is there for `retire` to find, so that one of the two closes it.
@@ -192,7 +189,7 @@ impl Callback {
     ///
     /// The function may block. Where the runtime has several workers, this one's other work moves to another thread
     /// meanwhile, links above all: once for all events that wait, since each time costs some microseconds.
-    async fn deliver(&self, mailbox: &ListenerQueue, turns: &Semaphore, stop: &CancellationToken) {
+    async fn deliver(&self, mut mailbox: Reader, turns: &Semaphore, stop: &CancellationToken) {
         let may_move = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
         let mut lost = HashMap::new();
         while let Some(Some(first)) = stop.run_until_cancelled(mailbox.next_kept()).await {

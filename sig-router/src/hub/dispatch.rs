@@ -8,6 +8,7 @@ use super::Hub;
 use super::callback::Callback;
 use super::record::{EventRecord, Owner};
 use super::snapshot::Snapshot;
+use crate::burst::Burst;
 use crate::confirm::Tally;
 use crate::error::TriggerError;
 use crate::event::Event;
@@ -108,6 +109,20 @@ impl Hub {
         true
     }
 
+    /// As [`arrive`](Self::arrive), with events of one kind that came together.
+    pub(crate) fn arrive_all(&self, event: &Arc<EventRecord>, owner: Owner, burst: Burst<'_>) -> bool {
+        let lane = event.sender.lane.lock();
+        if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
+            return false;
+        }
+        let before = event.set_number(burst.last());
+        let burst = burst.behind(before);
+        self.put_all(event, &event.snapshot(), &burst);
+        drop(lane);
+        burst.into_complaints().report(event);
+        true
+    }
+
     /// Hands on an event that came over a link without a number, if its sender is (still) this owner's. The tally is kept
     /// of who deals with it.
     pub(crate) fn publish(
@@ -140,6 +155,17 @@ impl Hub {
         }
     }
 
+    /// As [`spread`](Self::spread), with events of one kind that came together.
+    pub(crate) fn spread_all(&self, event: &Arc<EventRecord>, burst: &Burst<'_>) {
+        if burst.last() > event.number() {
+            event.set_number(burst.last());
+        }
+        self.put_all(event, &event.snapshot(), burst);
+        if event.keeps_last() {
+            event.let_go_if_unheard();
+        }
+    }
+
     /// As [`spread`](Self::spread), to the listeners of one topic alone: for a router that sends a copy for each.
     pub(crate) fn spread_in(&self, topic: &Topic, event: &Arc<EventRecord>, item: &Item<'_>) {
         let snapshot = match topic {
@@ -156,7 +182,7 @@ impl Hub {
         if event.keeps_last() {
             event.keep(item);
         }
-        event.sender.pass(item.bytes().len());
+        event.sender.pass(1, item.bytes().len());
         for (outlet, terms) in &snapshot.outlets {
             outlet.offer(event, item, &event.sender.gate, terms);
         }
@@ -167,6 +193,24 @@ impl Hub {
             callback
                 .mailbox(tasks, &self.stalls, &self.turns)
                 .offer(event, item, &event.sender.gate, &Terms::OWN);
+        }
+    }
+
+    /// Puts events from a link that came together into the queues.
+    fn put_all(&self, event: &Arc<EventRecord>, snapshot: &Snapshot, burst: &Burst<'_>) {
+        if event.keeps_last() {
+            event.keep(&burst.last_item());
+        }
+        event.sender.pass(burst.count, burst.data_len());
+        for (outlet, terms) in &snapshot.outlets {
+            outlet.offer_burst(event, burst, &event.sender.gate, terms);
+        }
+        for mailbox in snapshot
+            .callbacks
+            .iter()
+            .filter_map(|callback| self.mailbox_of(callback))
+        {
+            mailbox.offer_burst(event, burst, &event.sender.gate, &Terms::OWN);
         }
     }
 

@@ -156,10 +156,10 @@ impl SenderRecord {
     /// What an event without data counts for.
     pub(crate) const EVENT_COST: u64 = 4096;
 
-    /// An event with so many bytes of data is passed on.
-    pub(crate) fn pass(&self, bytes: usize) {
+    /// So many events with so many bytes of data are passed on.
+    pub(crate) fn pass(&self, events: u64, bytes: usize) {
         self.passed
-            .fetch_add(Self::EVENT_COST + bytes as u64, Ordering::Relaxed);
+            .fetch_add(events * Self::EVENT_COST + bytes as u64, Ordering::Relaxed);
     }
 
     /// How much was passed on so far.

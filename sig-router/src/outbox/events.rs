@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use sig_core::{Call, CodecError, RawJson};
+use sig_core::{Call, CodecError, Encoding, RawJson};
 
 use super::lanes::{Form, Lanes};
 use super::pack::{self, Heading};
 use super::{Outbox, Sending, State};
+use crate::burst::Burst;
 use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
 use crate::outlet::{Item, Terms};
 use crate::policy::Policy;
@@ -77,10 +78,51 @@ impl Outbox {
             // It tells so itself.
             state.missed.remove(&alias);
         }
-        let turned_full = blocks && state.pressure.put(bytes, gate, terms.policy.patience());
+        let turned_full = blocks && state.pressure.put(1, bytes, gate, terms.policy.patience());
         drop(guard);
         self.put_in(turned_full, was_empty);
         Ok(pushed.stored.then_some(bytes))
+    }
+
+    /// Puts events in that came together, as the frames that they came in. False if each has to be looked at by itself.
+    pub(crate) fn offer_burst(
+        &self,
+        event: &Arc<EventRecord>,
+        burst: &Burst<'_>,
+        gate: &Arc<Gate>,
+        terms: &Terms,
+    ) -> bool {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let Sending::Free(lanes) = &mut state.lanes else {
+            return false;
+        };
+        if state.closed {
+            return true;
+        }
+        let Policy::Block(patience) = terms.policy else {
+            return false;
+        };
+        let as_they_are = self.peer.encoding == Encoding::Sig1
+            && burst.alias == event.alias
+            && burst.fits(state.max_frame)
+            && state.pressure.accepts(gate);
+        if !as_they_are || !lanes.goes_directly(burst.alias, false, terms.policy) {
+            return false;
+        }
+        let was_empty = lanes.is_empty();
+        let form = self.form(state.max_frame);
+        if announce_in(lanes, &mut state.announced, form, event, burst.before).is_err() {
+            return false;
+        }
+        lanes.push_burst(burst);
+        if !state.missed.is_empty() {
+            state.missed.remove(&burst.alias);
+        }
+        let turned_full = state.pressure.put(burst.count, burst.frames.len(), gate, patience);
+        drop(guard);
+        self.put_in(turned_full, was_empty);
+        true
     }
 
     /// Tells the peer what an alias stands for, and at which number the event is. The caller holds the sender's lane.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sig_core::{Batch, Carrier, CodecError, Encoding, Message, PeerInfo};
 
 use super::pack::{self, Heading, Piece};
+use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::{Recall, Unsent};
 use crate::flow::{Arriving, Backlog, Class, Pushed};
@@ -63,10 +64,11 @@ pub(super) struct Load {
 }
 
 impl Load {
-    fn add(&mut self, bytes: usize, blocks: bool) {
-        (self.events, self.bytes) = (self.events + 1, self.bytes + bytes);
+    fn add(&mut self, events: u64, bytes: usize, blocks: bool) {
+        let events = usize::try_from(events).unwrap_or(usize::MAX);
+        (self.events, self.bytes) = (self.events + events, self.bytes + bytes);
         if blocks {
-            (self.blocking, self.blocking_bytes) = (self.blocking + 1, self.blocking_bytes + bytes);
+            (self.blocking, self.blocking_bytes) = (self.blocking + events, self.blocking_bytes + bytes);
         }
     }
 }
@@ -151,8 +153,14 @@ impl Lanes {
 
     /// Puts an event in that is packed already.
     pub(super) fn push_packed(&mut self, frame: Bytes) {
-        self.in_bulk.add(frame.len(), true);
+        self.in_bulk.add(1, frame.len(), true);
         self.bulk.push_frame(frame);
+    }
+
+    /// Appends events that came together, which [go directly](Self::goes_directly) and hold up their sender.
+    pub(super) fn push_burst(&mut self, burst: &Burst<'_>) {
+        self.bulk.bytes().extend_from_slice(burst.frames);
+        self.in_bulk.add(burst.count, burst.frames.len(), true);
     }
 
     /// Puts an event in. Gives what became of it, and the bytes that it was packed in.
@@ -172,7 +180,7 @@ impl Lanes {
         } = form;
         if self.goes_directly(heading.alias, item.presence, terms.policy) {
             let bytes = pack::event(&mut self.bulk, carrier, peer, heading, item, max_frame)?;
-            self.in_bulk.add(bytes, terms.policy.blocks() && !item.presence);
+            self.in_bulk.add(1, bytes, terms.policy.blocks() && !item.presence);
             return Ok((Pushed::STORED, bytes));
         }
         let class = if item.presence {
@@ -204,7 +212,8 @@ impl Lanes {
         Ok((pushed, bytes))
     }
 
-    fn goes_directly(&self, alias: u32, presence: bool, policy: Policy) -> bool {
+    /// Whether an event under this policy just goes behind those that wait.
+    pub(super) fn goes_directly(&self, alias: u32, presence: bool, policy: Policy) -> bool {
         if !self.backlog.is_empty() || self.backlog.holds(alias) {
             return false;
         }
@@ -239,8 +248,8 @@ impl Lanes {
             portion += size;
             match entry.class {
                 Class::Notice => {}
-                Class::Presence { .. } => load.add(size, false),
-                Class::Event { policy, .. } => load.add(size, policy.blocks()),
+                Class::Presence { .. } => load.add(1, size, false),
+                Class::Event { policy, .. } => load.add(1, size, policy.blocks()),
             }
             // It is of the batch's encoding: both are the peer's.
             if piece.put(batch, encoding).is_err() {

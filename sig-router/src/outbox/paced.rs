@@ -41,7 +41,7 @@ impl Outbox {
             // A medium that keeps messages apart needs no pacing.
             Sending::Free(lanes) => lanes.push_packed(document),
         }
-        let turned_full = state.pressure.put(bytes, gate, PACED_MARKS.patience);
+        let turned_full = state.pressure.put(1, bytes, gate, PACED_MARKS.patience);
         drop(guard);
         self.put_in(turned_full, true);
         Ok(true)

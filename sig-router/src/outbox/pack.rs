@@ -6,6 +6,7 @@ use sig_core::{
 };
 use sig_wire::{EventHeader, Extension, Flags, Kind, TlvWriter, Tlvs};
 
+use crate::burst::Head;
 use crate::confirm::Ask;
 use crate::hub::EventRecord;
 use crate::outlet::Item;
@@ -262,8 +263,9 @@ fn event_frame(
             return Err(too_large(frame.len(), max_frame));
         }
         bytes.extend_from_slice(frame);
-    } else if as_it_is && item.retained.is_none() && item.ext.is_empty() && item.content_type() == ContentType::JSON {
-        bytes.extend_from_slice(&header.encode_head(size, limit(max_frame)).map_err(refused)?);
+    } else if as_it_is && item.retained.is_none() && item.ext.is_empty() {
+        let head = Head::new(header, item.content_type(), size, limit(max_frame)).map_err(refused)?;
+        bytes.extend_from_slice(head.as_bytes());
         bytes.extend_from_slice(data);
     } else {
         let ext = extensions(heading, item, skipped)?;

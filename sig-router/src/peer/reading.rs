@@ -8,24 +8,29 @@ use sig_core::{Batch, CarrierError, Codec as _, CodecError, ContentType, Encodin
 use sig_wire::{EventFrame, Extension, Kind, Split, Tlvs};
 
 use super::Peer;
+use crate::burst::Burst;
 use crate::session::methods;
 
 /// One thing that arrived.
 #[derive(Debug)]
 pub(crate) enum Arrived<'a> {
-    /// An event in the binary layout, with the whole frame.
+    /// Events of one kind in the binary layout that say nothing beside their data.
+    Burst(Burst<'a>),
+    /// Another event in the binary layout, with the whole frame.
     Event(EventFrame<'a>, &'a [u8]),
     /// Anything else, with the bytes that it was packed in.
     Message(Message, usize),
 }
 
 impl Arrived<'_> {
-    fn is_event(&self) -> bool {
+    /// How many events it is.
+    fn events(&self) -> u64 {
         match self {
-            Self::Event(..) | Self::Message(Message::Event(_), _) => true,
+            Self::Burst(burst) => burst.count,
+            Self::Event(..) | Self::Message(Message::Event(_), _) => 1,
             // That of pysig.
-            Self::Message(Message::Call(call), _) => call.method.as_deref() == Some(methods::SIGNAL),
-            Self::Message(Message::Reply(_), _) => false,
+            Self::Message(Message::Call(call), _) => u64::from(call.method.as_deref() == Some(methods::SIGNAL)),
+            Self::Message(Message::Reply(_), _) => 0,
         }
     }
 }
@@ -44,7 +49,7 @@ impl Peer {
         let bytes = batch.byte_len() as u64;
         let mut events = 0;
         let mut take = |arrived: Arrived<'_>| {
-            events += u64::from(arrived.is_event());
+            events += arrived.events();
             take(arrived)
         };
         let read = match batch.encoding() {
@@ -72,9 +77,19 @@ impl Peer {
             let Split::Frame(frame) = sig_wire::split(rest, u32::MAX).map_err(bad_frame)? else {
                 return Err(bad_frame("an incomplete frame"));
             };
-            let (whole, after) = rest.split_at(frame.size());
+            let mut size = frame.size();
             match frame.kind {
-                Kind::Event => take(Arrived::Event(EventFrame::parse(&frame).map_err(bad_frame)?, whole))?,
+                Kind::Event => {
+                    let event = EventFrame::parse(&frame).map_err(bad_frame)?;
+                    let arrived = match Burst::read(&event, size, rest) {
+                        Some(burst) => {
+                            size = burst.frames.len();
+                            Arrived::Burst(burst)
+                        }
+                        None => Arrived::Event(event, rest.get(..size).unwrap_or_default()),
+                    };
+                    take(arrived)?;
+                }
                 Kind::Control | Kind::Packed => {
                     let message = self.unpack(Bytes::copy_from_slice(frame.body))?;
                     take(Arrived::Message(message, frame.body.len()))?;
@@ -82,7 +97,7 @@ impl Peer {
                 Kind::Heartbeat | Kind::Ignorable(_) => {}
                 other => return Err(bad_frame(format_args!("unexpected frame {other:?}"))),
             }
-            rest = after;
+            rest = rest.get(size..).unwrap_or_default();
         }
         Ok(())
     }

@@ -38,16 +38,16 @@ impl CreditLine {
         self.window.lock().total()
     }
 
-    /// Whether the client may send at all now.
-    pub(super) fn has_credit(&self) -> bool {
-        !self.window.lock().is_exhausted()
+    /// Whether the client may send so many bytes now, and something behind them.
+    pub(super) fn covers(&self, bytes: u64) -> bool {
+        self.window.lock().covers(bytes)
     }
 
     /// Events of this many bytes were passed on.
-    pub(super) fn consumed(&self, bytes: usize) {
+    pub(super) fn consumed(&self, bytes: u64) {
         let grant = {
             let mut window = self.window.lock();
-            window.consumed(bytes as u64);
+            window.consumed(bytes);
             window.grant(self.gate.is_open())
         };
         self.tell(grant);

@@ -14,6 +14,7 @@ use super::heard::Heard;
 use super::holds::Holds;
 use super::methods::{self as rpc, Answer};
 use super::shown::Dialect;
+use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::{ANSWER_GRACE, Ask, Recall, Receipt, Wait};
 use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
@@ -129,6 +130,12 @@ impl Outlet for Subscriber {
         match item.receipt(terms.policy) {
             None => drop(self.send(None, event, item, gate, terms)),
             Some(receipt) => self.send_counted(receipt, event, item, gate, terms),
+        }
+    }
+
+    fn offer_burst(&self, event: &Arc<EventRecord>, burst: &Burst<'_>, gate: &Arc<Gate>, terms: &Terms) {
+        if !self.outbox.offer_burst(event, burst, gate, terms) {
+            burst.each(|item| self.offer(event, item, gate, terms));
         }
     }
 
@@ -249,6 +256,20 @@ impl Native {
 
     // --- events ---
 
+    pub(super) fn take_burst(&mut self, session: &ClientSession, burst: Burst<'_>) -> Result<(), Fault> {
+        let published = self.published(burst.alias)?;
+        let cost = burst.cost();
+        // The last one may go beyond the credit, and no other.
+        if !published.credit.covers(burst.cost_before_last()) {
+            return Err(Self::beyond_credit(published));
+        }
+        session
+            .hub()
+            .arrive_all(&published.event, Owner::Client(session.id()), burst);
+        published.credit.consumed(cost);
+        Ok(())
+    }
+
     pub(super) fn take_event_frame(
         &mut self,
         session: &ClientSession,
@@ -259,7 +280,7 @@ impl Native {
         let content_type = content_type(event.ext)?;
         let item = Item::from_frame(event.header.number, whole, content_type, event.payload).with_ext(event.ext);
         let cost = item.cost(whole.len(), session.outbox().peer().encoding);
-        Self::publish(session, published, item, cost)
+        Self::publish(session, published, item, cost as u64)
     }
 
     pub(super) fn take_event(
@@ -271,7 +292,7 @@ impl Native {
         let published = self.published(message.alias)?;
         let item = Item::new(message.number, &message.payload).with_ext(&message.ext);
         let cost = item.cost(size, session.outbox().peer().encoding);
-        Self::publish(session, published, item, cost)
+        Self::publish(session, published, item, cost as u64)
     }
 
     fn published(&self, alias: u32) -> Result<&Published, Fault> {
@@ -279,10 +300,14 @@ impl Native {
         self.aliases.get(&alias).ok_or_else(unknown)
     }
 
-    fn publish(session: &ClientSession, published: &Published, item: Item<'_>, cost: usize) -> Result<(), Fault> {
-        if !published.credit.has_credit() {
-            let sender = &published.event.sender.name;
-            return Err(Fault::Other(format!("sender {sender} sent beyond its credit")));
+    fn beyond_credit(published: &Published) -> Fault {
+        let sender = &published.event.sender.name;
+        Fault::Other(format!("sender {sender} sent beyond its credit"))
+    }
+
+    fn publish(session: &ClientSession, published: &Published, item: Item<'_>, cost: u64) -> Result<(), Fault> {
+        if !published.credit.covers(0) {
+            return Err(Self::beyond_credit(published));
         }
         let counted = item.ask.map(|ask| (ask.id, ask.tally()));
         let item = item.with_tally(counted.as_ref().map(|(_, tally)| tally));

@@ -21,9 +21,9 @@ impl Window {
         }
     }
 
-    /// Whether everything granted was consumed: a peer that sends more does not keep to its credit.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.consumed >= self.granted
+    /// Whether something may come behind so many bytes: a peer that sends more does not keep to its credit.
+    pub(crate) fn covers(&self, bytes: u64) -> bool {
+        self.consumed.saturating_add(bytes) < self.granted
     }
 
     /// So many bytes were taken from the sender and dealt with.

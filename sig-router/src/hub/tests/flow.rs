@@ -189,7 +189,7 @@ fn a_queue_turns_full_once_and_is_reported_once() {
     };
     let (mut pressure, gate) = (Pressure::new(marks), Arc::new(Gate::new()));
     assert_eq!(
-        [0; 4].map(|_| pressure.put(1, &gate, Duration::ZERO)),
+        [0; 4].map(|_| pressure.put(1, 1, &gate, Duration::ZERO)),
         [false, true, false, false]
     );
     assert!(!gate.is_open());
@@ -198,11 +198,11 @@ fn a_queue_turns_full_once_and_is_reported_once() {
     }
     assert!(gate.is_open());
     // Nobody has looked since: it is still on the list, and the list does not grow.
-    assert_eq!([0; 3].map(|_| pressure.put(1, &gate, Duration::ZERO)), [false; 3]);
+    assert_eq!([0; 3].map(|_| pressure.put(1, 1, &gate, Duration::ZERO)), [false; 3]);
     pressure.took(3, 3).iter().for_each(|opened| opened.release());
     assert!(matches!(pressure.give_up(Instant::now()), GivenUp::NotFull));
     assert_eq!(
-        [0; 3].map(|_| pressure.put(1, &gate, Duration::ZERO)),
+        [0; 3].map(|_| pressure.put(1, 1, &gate, Duration::ZERO)),
         [false, true, false]
     );
 }

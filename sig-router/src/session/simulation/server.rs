@@ -127,7 +127,7 @@ impl Server {
                 self.send(now, line, Message::Reply(call, Ok(0)));
             }
             Message::Event { series, number, bytes } => {
-                assert!(!session.window.is_exhausted(), "sent beyond its credit");
+                assert!(session.window.covers(0), "sent beyond its credit");
                 session.window.consumed(bytes);
                 session.consumed += bytes;
                 self.arrived(series, number);
@@ -196,7 +196,7 @@ impl Server {
         self.last = number;
         let track = self.track.as_mut().unwrap();
         let position = track.offered(series, number).expect("it is new");
-        self.counts.lost += track.taken(position, 0);
+        self.counts.lost += track.taken(position, 1, 0);
         self.counts.received += 1;
     }
 

@@ -1,38 +1,50 @@
 //! The bounded queue of a stream listener, or of a callback that hears events from links.
 
+mod chunk;
+mod reader;
+
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::panic::Location;
-use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
-use tokio::time::Sleep;
+use sig_core::ContentType;
 
+pub(crate) use reader::Reader;
+
+use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::Receipt;
-use crate::event::{Event, Lagged};
+use crate::event::{Event, EventId, Lagged};
 use crate::flow::{Arriving, Backlog, Class, Track, Tracks};
 use crate::hub::{CatchUp, EventRecord};
 use crate::listen::Listen;
 use crate::outlet::{Item, Outlet, Terms};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
-use crate::wait::wait_or_look_again;
+use chunk::Chunk;
 
 /// How much one listener may have waiting.
 const MARKS: Marks = Marks {
-    count: 1024,
+    count: 16 * 1024,
     bytes: 4 * 1024 * 1024,
     patience: DEFAULT_PATIENCE,
 };
 
 /// While fewer than this wait, a listener is given more of what was there before it.
 const CATCH_UP: usize = 256;
+
+/// No chunk has more than this part of the events that may wait, so that the one in the reader's hand is little beside
+/// them.
+const CHUNK: usize = 4;
+
+/// A chunk that has this many bytes takes no more.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What a listener takes.
 pub(crate) type Delivery = Result<Event<'static>, Lagged>;
@@ -78,8 +90,10 @@ pub struct ListenerStats {
 pub(crate) struct ListenerQueue {
     state: Mutex<State>,
     ready: AtomicWaker,
-    /// Wakes the reader when the time of an event has come that is held back.
-    timer: Mutex<Option<Pin<Box<Sleep>>>>,
+    /// How many events the reader took so far.
+    taken: AtomicU64,
+    /// How many may wait in one chunk.
+    chunk: u64,
     stalls: Arc<Stalls>,
     policy: Policy,
     /// Where the listener was added, for people.
@@ -91,8 +105,13 @@ pub(crate) struct ListenerQueue {
 
 struct State {
     backlog: Backlog<Waiting>,
+    /// How many events wait beyond one for each entry of the backlog.
+    extra: u64,
     /// Taken out already, but what was lost before it was told first.
     next: Option<Taken>,
+    /// How many events the reader was given so far, and how many of them it was seen to have taken.
+    given: u64,
+    seen_taken: u64,
     tracks: Tracks,
     /// Whether something was lost that the next event of its kind may not be there to tell.
     has_rest: bool,
@@ -104,18 +123,31 @@ struct State {
 }
 
 struct Waiting {
-    event: Event<'static>,
-    /// Its place in its track; none for presence, which is never lost.
+    what: Taken,
+    /// The place in the track, of the first if there are several; none for presence, which is never lost.
     position: Option<u64>,
-    receipt: Option<Receipt>,
 }
 
-/// What a listener takes, with what is to be kept until it is dealt with.
-type Taken = (Event<'static>, Option<Receipt>);
+/// What a reader is given.
+enum Taken {
+    /// With what is to be kept until it is dealt with.
+    One(Event<'static>, Option<Receipt>),
+    Several(Chunk),
+}
 
-/// What is there for a listener that looks.
+impl Taken {
+    fn count(&self) -> u64 {
+        match self {
+            Self::One(..) => 1,
+            Self::Several(chunk) => chunk.count(),
+        }
+    }
+}
+
+/// What is there for a reader that looks.
 enum Look {
-    Taken(Delivery, Option<Receipt>),
+    Taken(Taken),
+    Lagged(Lagged),
     /// Nothing; an event is held back until then.
     Empty(Option<Instant>),
     Closed,
@@ -146,7 +178,10 @@ impl ListenerQueue {
         Arc::new_cyclic(|me| Self {
             state: Mutex::new(State {
                 backlog: Backlog::default(),
+                extra: 0,
                 next: None,
+                given: 0,
+                seen_taken: 0,
                 tracks: Tracks::default(),
                 has_rest: false,
                 catch_ups: VecDeque::new(),
@@ -155,7 +190,8 @@ impl ListenerQueue {
                 closed: false,
             }),
             ready: AtomicWaker::new(),
-            timer: Mutex::new(None),
+            taken: AtomicU64::new(0),
+            chunk: (settings.marks.count / CHUNK).max(1) as u64,
             stalls,
             policy: settings.policy,
             place,
@@ -165,70 +201,10 @@ impl ListenerQueue {
     }
 
     fn look(&self) -> Look {
-        let mut state = self.state.lock();
         let mut released = Vec::new();
-        let look = state.look(clock::now(), &mut released);
-        drop(state);
+        let look = self.state.lock().look(clock::now(), &mut released);
         release_all(released);
-        match look {
-            Look::Taken(delivery, Some(receipt)) if !self.keeps_receipts => {
-                receipt.delivered();
-                Look::Taken(delivery, None)
-            }
-            look => look,
-        }
-    }
-
-    /// Takes the next delivery, if one is there.
-    pub(crate) fn take_now(&self) -> Option<(Delivery, Option<Receipt>)> {
-        self.pull();
-        match self.look() {
-            Look::Taken(delivery, receipt) => Some((delivery, receipt)),
-            Look::Empty(_) | Look::Closed => None,
-        }
-    }
-
-    /// Waits on this thread for the next delivery, until the deadline; `Some(None)` when the queue is closed and empty.
-    ///
-    /// Not the same as to wait for [`next`](Self::next): the thread keeps the time itself, with no timer of a runtime,
-    /// which may not be there, or be this very thread's.
-    pub(crate) fn take_on_thread(&self, deadline: Option<Instant>) -> Option<Option<Delivery>> {
-        wait_or_look_again(deadline, |cx| {
-            self.pull();
-            // Once more when it is known whom to wake.
-            let mut look = self.look();
-            if matches!(look, Look::Empty(_)) {
-                self.ready.register(cx.waker());
-                look = self.look();
-            }
-            match look {
-                Look::Taken(delivery, _) => (Poll::Ready(Some(delivery)), None),
-                Look::Closed => (Poll::Ready(None), None),
-                Look::Empty(due) => (Poll::Pending, due),
-            }
-        })
-    }
-
-    /// Takes the next delivery without waiting; `Ready(None)` when the queue is closed and empty.
-    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        self.poll_kept(cx).map(|taken| taken.map(|(delivery, _)| delivery))
-    }
-
-    pub(crate) fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<Option<(Delivery, Option<Receipt>)>> {
-        self.pull();
-        if let Look::Taken(delivery, receipt) = self.look() {
-            return Poll::Ready(Some((delivery, receipt)));
-        }
-        self.ready.register(cx.waker());
-        loop {
-            match self.look() {
-                Look::Taken(delivery, receipt) => return Poll::Ready(Some((delivery, receipt))),
-                Look::Closed => return Poll::Ready(None),
-                Look::Empty(None) => return Poll::Pending,
-                Look::Empty(Some(due)) if self.poll_timer(due, cx).is_pending() => return Poll::Pending,
-                Look::Empty(Some(_)) => {}
-            }
-        }
+        look
     }
 
     /// Gets more of what was there before it, while there is room. Takes senders' lanes, so no lock may be held.
@@ -236,7 +212,7 @@ impl ListenerQueue {
         loop {
             let catch_up = {
                 let mut state = self.state.lock();
-                if !state.has_room() {
+                if state.catch_ups.is_empty() || !state.has_room(self.taken()) {
                     return;
                 }
                 state.catch_ups.pop_front()
@@ -248,29 +224,8 @@ impl ListenerQueue {
         }
     }
 
-    /// Ready when the time has come. Without a runtime there are no timers: the next event then brings the one that is
-    /// held back along.
-    fn poll_timer(&self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if Handle::try_current().is_err() {
-            return Poll::Pending;
-        }
-        let due = due.into();
-        let mut timer = self.timer.lock();
-        let sleep = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        if sleep.deadline() != due {
-            sleep.as_mut().reset(due);
-        }
-        sleep.as_mut().poll(cx)
-    }
-
-    /// Waits for the next delivery; `None` when the queue is closed and empty.
-    pub(crate) async fn next(&self) -> Option<Delivery> {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    /// As [`next`](Self::next), with what is to be kept until the event is dealt with.
-    pub(crate) async fn next_kept(&self) -> Option<(Delivery, Option<Receipt>)> {
-        std::future::poll_fn(|cx| self.poll_kept(cx)).await
+    fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Closes it and drops what waits: nobody will take it.
@@ -278,9 +233,21 @@ impl ListenerQueue {
         self.close();
         let dropped = {
             let mut state = self.state.lock();
+            state.extra = 0;
+            state.given = self.taken();
             (state.backlog.drain(), state.next.take())
         };
         drop(dropped);
+    }
+
+    /// Something was put in; the lock is free again.
+    fn put_in(&self, turned_full: bool, wake: bool) {
+        if turned_full {
+            self.stalls.add(self.me.clone());
+        }
+        if wake {
+            self.ready.wake();
+        }
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -289,13 +256,14 @@ impl ListenerQueue {
 
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
-        self.state.lock().waiting()
+        self.state.lock().waiting(self.taken())
     }
 
     pub(crate) fn stats(&self) -> ListenerStats {
         let state = self.state.lock();
         ListenerStats {
-            waiting: state.waiting(),
+            received: self.taken(),
+            waiting: state.waiting(self.taken()),
             lagging: state.pressure.is_lagging(),
             ..state.stats
         }
@@ -303,8 +271,8 @@ impl ListenerQueue {
 }
 
 impl State {
-    fn has_room(&self) -> bool {
-        !self.closed && self.waiting() < CATCH_UP
+    fn has_room(&self, taken: u64) -> bool {
+        !self.closed && self.waiting(taken) < CATCH_UP
     }
 
     /// The track of an event, which may have become known anew since it was last heard.
@@ -316,47 +284,95 @@ impl State {
         track
     }
 
-    fn waiting(&self) -> usize {
-        self.backlog.len() + usize::from(self.next.is_some())
+    /// How many events wait, those in the reader's hand among them.
+    fn waiting(&self, taken: u64) -> usize {
+        let next = self.next.as_ref().map_or(0, Taken::count);
+        let beside = self.extra + next + self.given.saturating_sub(taken);
+        self.backlog.len() + usize::try_from(beside).unwrap_or(usize::MAX)
+    }
+
+    fn give(&mut self, taken: Taken) -> Look {
+        self.given += taken.count();
+        Look::Taken(taken)
     }
 
     fn look(&mut self, now: Instant, released: &mut Vec<Arc<Gate>>) -> Look {
-        if let Some((event, receipt)) = self.next.take() {
-            self.stats.received += 1;
-            return Look::Taken(Ok(event), receipt);
+        if let Some(taken) = self.next.take() {
+            return self.give(taken);
         }
         self.backlog.ripen(now);
         let Some(entry) = self.backlog.pop() else {
             return match self.lost_at_the_end() {
-                Some(lagged) => Look::Taken(Err(lagged), None),
+                Some(lagged) => Look::Lagged(lagged),
                 None if self.closed => Look::Closed,
                 None => Look::Empty(self.backlog.next_due()),
             };
         };
-        let counted = matches!(entry.class, Class::Event { policy, .. } if policy.blocks());
-        released.append(
-            &mut self
-                .pressure
-                .took(usize::from(counted), if counted { entry.bytes } else { 0 }),
-        );
-        let Waiting {
-            event,
-            position,
-            receipt,
-        } = entry.item;
-        let id = event.shared_id();
+        let Waiting { what, position } = entry.item;
+        let count = what.count();
+        self.extra -= count - 1;
+        if matches!(entry.class, Class::Event { policy, .. } if policy.blocks()) {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            *released = self.pressure.took(count, entry.bytes);
+        }
+        let id = match &what {
+            Taken::One(event, _) => event.shared_id(),
+            Taken::Several(chunk) => Arc::clone(chunk.id()),
+        };
         let track = position.and_then(|position| Some((position, self.tracks.get(entry.alias, &id)?)));
-        let lost = track.map_or(0, |(position, track)| track.taken(position, entry.skipped));
+        let lost = track.map_or(0, |(position, track)| track.taken(position, count, entry.skipped));
         self.stats.skipped += entry.skipped;
-        let event = event.with_skipped(entry.skipped);
+        let what = match what {
+            Taken::One(event, receipt) => Taken::One(event.with_skipped(entry.skipped), receipt),
+            several @ Taken::Several(_) => several,
+        };
         if lost > 0 {
             self.stats.lost += lost;
-            let lagged = Lagged::new(id, lost);
-            self.next = Some((event, receipt));
-            return Look::Taken(Err(lagged), None);
+            self.next = Some(what);
+            return Look::Lagged(Lagged::new(id, lost));
         }
-        self.stats.received += 1;
-        Look::Taken(Ok(event), receipt)
+        self.give(what)
+    }
+
+    /// Puts plain events behind those that wait, if possible into the same piece of memory.
+    fn append(&mut self, arriving: &Arriving<'_>, plain: Plain<'_>, write: impl Fn(&mut Chunk) -> bool) -> bool {
+        let Plain {
+            id,
+            content_type,
+            count,
+            position,
+            most,
+        } = plain;
+        if let Some(last) = self.backlog.last_mut() {
+            if let (Taken::Several(chunk), Some(first)) = (&mut last.item.what, last.item.position) {
+                let goes_on = chunk.goes_on_with(id, content_type, arriving.number)
+                    && first + chunk.count() == position
+                    && chunk.count() + count <= most
+                    && chunk.byte_len() + arriving.bytes <= CHUNK_BYTES;
+                if goes_on {
+                    if !write(chunk) {
+                        return false;
+                    }
+                    last.bytes += arriving.bytes;
+                    self.extra += count;
+                    return true;
+                }
+            }
+        }
+        let mut chunk = Chunk::new(id, content_type, arriving.number);
+        if !write(&mut chunk) {
+            return false;
+        }
+        let waiting = Waiting {
+            what: Taken::Several(chunk),
+            position: Some(position),
+        };
+        self.extra += count - 1;
+        // Such events are never held back: no time is asked for.
+        let Ok(_) = self
+            .backlog
+            .push(arriving, self.pressure.last_taken(), |_| Ok::<_, Infallible>(waiting));
+        true
     }
 
     /// What was lost behind the last event of its kind that came.
@@ -379,6 +395,17 @@ impl State {
         self.has_rest = held;
         None
     }
+}
+
+/// Plain events that are put in.
+struct Plain<'a> {
+    id: &'a Arc<EventId>,
+    content_type: ContentType,
+    count: u64,
+    /// The place of the first in its track.
+    position: u64,
+    /// How many may be in one chunk.
+    most: u64,
 }
 
 impl Outlet for ListenerQueue {
@@ -448,13 +475,30 @@ impl Outlet for ListenerQueue {
             bytes,
             class,
         };
+        let plain = item.plain().zip(position).filter(|_| self.policy.blocks());
+        if let Some((content_type, position)) = plain {
+            let plain = Plain {
+                id: event.id(),
+                content_type,
+                count: 1,
+                position,
+                most: self.chunk,
+            };
+            let was_empty = state.backlog.is_empty();
+            if state.append(&arriving, plain, |chunk| chunk.push(item.bytes())) {
+                let turned_full = state.pressure.put(1, bytes, gate, self.policy.patience());
+                drop(guard);
+                self.put_in(turned_full, was_empty);
+                return;
+            }
+        }
         let now = clock::now();
         let make = || {
             let since = item.retained.and_then(|age| now.checked_sub(age));
+            let event = Event::packed(Arc::clone(event.id()), number, item.payload().clone()).with_retained(since);
             Waiting {
-                event: Event::packed(Arc::clone(event.id()), number, item.payload().clone()).with_retained(since),
+                what: Taken::One(event, receipt.and_then(Receipt::accepted)),
                 position: position.filter(|_| !item.presence),
-                receipt: receipt.and_then(Receipt::accepted),
             }
         };
         if is_older {
@@ -464,17 +508,63 @@ impl Outlet for ListenerQueue {
             self.ready.wake();
             return;
         }
-        let Ok(pushed) = state
-            .backlog
-            .push(&arriving, now, |_| Ok::<_, std::convert::Infallible>(make()));
+        let Ok(pushed) = state.backlog.push(&arriving, now, |_| Ok::<_, Infallible>(make()));
         state.has_rest |= pushed.lost() > 0;
         let blocks = self.policy.blocks() && !item.presence;
-        let turned_full = blocks && state.pressure.put(bytes, gate, self.policy.patience());
+        let turned_full = blocks && state.pressure.put(1, bytes, gate, self.policy.patience());
         drop(guard);
-        if turned_full {
-            self.stalls.add(self.me.clone());
+        self.put_in(turned_full, true);
+    }
+
+    fn offer_burst(&self, event: &Arc<EventRecord>, burst: &Burst<'_>, gate: &Arc<Gate>, terms: &Terms) {
+        let one_by_one = || burst.each(|item| self.offer(event, item, gate, terms));
+        if !self.policy.blocks() || burst.count > self.chunk {
+            return one_by_one();
         }
-        self.ready.wake();
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        if state.closed {
+            return;
+        }
+        let series = event.series();
+        let base = burst.before.min(burst.first.saturating_sub(1));
+        let track = state.track(event, || Track::new(series, base));
+        let Some(position) = track.offered_all(series, burst.first, burst.count) else {
+            drop(guard);
+            return one_by_one();
+        };
+        if !state.pressure.accepts(gate) {
+            state.has_rest = true;
+            return;
+        }
+        let arriving = Arriving {
+            alias: event.alias,
+            number: burst.first,
+            sender: &event.id().sender,
+            skipped: 0,
+            bytes: burst.data_len(),
+            class: Class::Event {
+                policy: self.policy,
+                listener: 0,
+            },
+        };
+        let plain = Plain {
+            id: event.id(),
+            content_type: burst.content_type,
+            count: burst.count,
+            position,
+            most: self.chunk,
+        };
+        let was_empty = state.backlog.is_empty();
+        state.append(&arriving, plain, |chunk| {
+            chunk.push_burst(burst);
+            true
+        });
+        let turned_full = state
+            .pressure
+            .put(burst.count, burst.data_len(), gate, self.policy.patience());
+        drop(guard);
+        self.put_in(turned_full, was_empty);
     }
 
     fn settle(&self, event: &EventRecord) {
@@ -483,7 +573,7 @@ impl Outlet for ListenerQueue {
     }
 
     fn has_room(&self) -> bool {
-        self.state.lock().has_room()
+        self.state.lock().has_room(self.taken())
     }
 
     fn catch_up(&self, rest: CatchUp) {
@@ -518,7 +608,12 @@ impl Outlet for ListenerQueue {
 
 impl Stallable for ListenerQueue {
     fn give_up(&self, now: Instant) -> GivenUp {
-        self.state.lock().pressure.give_up(now)
+        let mut state = self.state.lock();
+        let taken = self.taken();
+        if std::mem::replace(&mut state.seen_taken, taken) != taken {
+            state.pressure.touch(now);
+        }
+        state.pressure.give_up(now)
     }
 
     fn laggard(&self) -> (Whose, Option<Instant>) {

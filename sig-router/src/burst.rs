@@ -1,0 +1,216 @@
+//! Events of one kind that arrived one right behind the other: what is done for each of a few is done for all at once.
+
+use sig_core::ContentType;
+use sig_wire::event::{EXT_HEAD_LEN, HEAD_LEN};
+use sig_wire::{EventFrame, EventHeader, Split, tlv};
+
+use crate::complaints::Complaints;
+use crate::outlet::Item;
+
+/// Size of the one extension that plain events may have.
+const CONTENT_TYPE_LEN: usize = 3;
+
+/// Plain events of one kind, in one buffer: nothing stands between them, their numbers follow each other, and beside
+/// their data they say nothing but what kind of data that is.
+///
+/// The frames are those of the wire, so whoever wants all of them as they are copies them in one go.
+#[derive(Debug)]
+pub(crate) struct Burst<'a> {
+    pub(crate) alias: u32,
+    pub(crate) content_type: ContentType,
+    /// Whole sig/1 frames.
+    pub(crate) frames: &'a [u8],
+    /// How many there are; never none.
+    pub(crate) count: u64,
+    /// The number of the first.
+    pub(crate) first: u64,
+    /// The number of the one before them that came to this router; what is missing in between was lost.
+    pub(crate) before: u64,
+    /// Where the last frame begins, and how long the longest is.
+    last_at: usize,
+    longest: usize,
+    /// Bytes in front of the data of each.
+    head: usize,
+    complaints: Complaints,
+}
+
+/// What kind of data a plain event has; `None` if it is not plain.
+pub(crate) fn plain(ext: &[u8]) -> Option<ContentType> {
+    match *ext {
+        [] => Some(ContentType::JSON),
+        [tlv::CONTENT_TYPE, 1, kind] => Some(ContentType(kind)),
+        _ => None,
+    }
+}
+
+/// Everything in front of the data of a plain event.
+pub(crate) struct Head {
+    bytes: [u8; EXT_HEAD_LEN + CONTENT_TYPE_LEN],
+    len: usize,
+}
+
+impl Head {
+    /// # Errors
+    ///
+    /// When the frame would exceed the limit.
+    pub(crate) fn new(
+        header: EventHeader,
+        content_type: ContentType,
+        payload_len: usize,
+        max_frame: u32,
+    ) -> Result<Self, sig_wire::EventError> {
+        let mut bytes = [0; EXT_HEAD_LEN + CONTENT_TYPE_LEN];
+        let len = head_len(content_type);
+        if content_type == ContentType::JSON {
+            bytes[..HEAD_LEN].copy_from_slice(&header.encode_head(payload_len, max_frame)?);
+        } else {
+            bytes[..EXT_HEAD_LEN].copy_from_slice(&header.encode_ext_head(CONTENT_TYPE_LEN, payload_len, max_frame)?);
+            bytes[EXT_HEAD_LEN..].copy_from_slice(&[tlv::CONTENT_TYPE, 1, content_type.0]);
+        }
+        Ok(Self { bytes, len })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// How many bytes stand in front of the data of a plain event.
+pub(crate) fn head_len(content_type: ContentType) -> usize {
+    if content_type == ContentType::JSON {
+        HEAD_LEN
+    } else {
+        EXT_HEAD_LEN + CONTENT_TYPE_LEN
+    }
+}
+
+impl<'a> Burst<'a> {
+    /// The event at the front of `rest`, if it is plain, and those that go with it.
+    pub(crate) fn read(event: &EventFrame<'_>, size: usize, rest: &'a [u8]) -> Option<Self> {
+        let content_type = plain(event.ext)?;
+        let head = head_len(content_type);
+        if size != head + event.payload.len() {
+            // Extensions of no length are as good as none, but are not written so here.
+            return None;
+        }
+        let EventHeader { alias, number: first } = event.header;
+        let (mut count, mut last_at, mut at, mut longest) = (1, 0, size, size);
+        while let Some(size) = first
+            .checked_add(count)
+            .and_then(|number| next(rest, at, EventHeader { alias, number }, content_type))
+        {
+            (last_at, at) = (at, at + size);
+            longest = longest.max(size);
+            count += 1;
+        }
+        Some(Self {
+            alias,
+            content_type,
+            frames: rest.get(..at)?,
+            count,
+            first,
+            before: first.saturating_sub(1),
+            last_at,
+            longest,
+            head,
+            complaints: Complaints::default(),
+        })
+    }
+
+    /// The same, behind an event with this number.
+    pub(crate) fn behind(self, before: u64) -> Self {
+        Self { before, ..self }
+    }
+
+    /// The number of the last.
+    pub(crate) fn last(&self) -> u64 {
+        self.first + (self.count - 1)
+    }
+
+    /// Whether each fits into a frame of this size. The limit does not count the four bytes of the length itself.
+    pub(crate) fn fits(&self, max_frame: usize) -> bool {
+        self.longest - sig_wire::frame::LEN_FIELD <= max_frame
+    }
+
+    /// How many bytes of data there are.
+    pub(crate) fn data_len(&self) -> usize {
+        self.frames.len() - self.head * self.len()
+    }
+
+    fn len(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
+    /// How many bytes of credit they cost; see [`Item::cost`].
+    pub(crate) fn cost(&self) -> u64 {
+        (self.data_len() + HEAD_LEN * self.len()) as u64
+    }
+
+    /// The same of all but the last.
+    pub(crate) fn cost_before_last(&self) -> u64 {
+        let last = self.frames.len() - self.last_at - self.head + HEAD_LEN;
+        self.cost() - last as u64
+    }
+
+    /// The last of them.
+    pub(crate) fn last_item(&self) -> Item<'a> {
+        let frame = self.frames.get(self.last_at..).unwrap_or_default();
+        self.item(self.last(), frame)
+    }
+
+    /// One by one.
+    pub(crate) fn items(&self) -> impl Iterator<Item = Item<'a>> + '_ {
+        let mut at = 0;
+        (self.first..=self.last()).map_while(move |number| {
+            let rest = self.frames.get(at..)?;
+            let frame = rest.get(..frame_size(rest)?)?;
+            at += frame.len();
+            let item = self.item(number, frame);
+            Some(if number == self.first {
+                item.behind(self.before)
+            } else {
+                item
+            })
+        })
+    }
+
+    fn item(&self, number: u64, frame: &'a [u8]) -> Item<'a> {
+        let (head, data) = frame.split_at_checked(self.head).unwrap_or_default();
+        let item = Item::from_frame(number, frame, self.content_type, data);
+        item.with_ext(head.get(EXT_HEAD_LEN..).unwrap_or_default())
+    }
+
+    /// Hands them to `offer` one by one, and keeps what goes wrong.
+    pub(crate) fn each(&self, mut offer: impl FnMut(&Item<'_>)) {
+        for item in self.items() {
+            offer(&item);
+            self.complaints.extend(item.into_complaints());
+        }
+    }
+
+    /// Where to tell what goes wrong.
+    pub(crate) fn into_complaints(self) -> Complaints {
+        self.complaints
+    }
+}
+
+/// The size of a whole frame at the front.
+pub(crate) fn frame_size(bytes: &[u8]) -> Option<usize> {
+    let len = u32::from_le_bytes(*bytes.first_chunk()?);
+    usize::try_from(len).ok()?.checked_add(sig_wire::frame::LEN_FIELD)
+}
+
+/// The size of the frame at this place if it is a plain event with this header and content type.
+fn next(bytes: &[u8], at: usize, header: EventHeader, content_type: ContentType) -> Option<usize> {
+    let Ok(Split::Frame(frame)) = sig_wire::split(bytes.get(at..)?, u32::MAX) else {
+        return None;
+    };
+    let event = EventFrame::parse(&frame).ok()?;
+    let follows = event.header == header
+        && plain(event.ext) == Some(content_type)
+        && frame.size() == head_len(content_type) + event.payload.len();
+    follows.then(|| frame.size())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Plain events that wait in one piece of memory.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use sig_core::{ContentType, Payload};
+use sig_wire::EventHeader;
+
+use crate::burst::{self, Burst, Head};
+use crate::event::{Event, EventId};
+
+/// Plain events of one kind whose numbers follow each other: their frames, one behind the other.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    id: Arc<EventId>,
+    content_type: ContentType,
+    /// The number of the first.
+    first: u64,
+    count: u64,
+    frames: BytesMut,
+}
+
+impl Chunk {
+    /// One without events.
+    pub(super) fn new(id: &Arc<EventId>, content_type: ContentType, first: u64) -> Self {
+        Self {
+            id: Arc::clone(id),
+            content_type,
+            first,
+            count: 0,
+            frames: BytesMut::new(),
+        }
+    }
+
+    pub(super) fn id(&self) -> &Arc<EventId> {
+        &self.id
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn byte_len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether the event with this number goes behind those that are here.
+    pub(super) fn goes_on_with(&self, id: &Arc<EventId>, content_type: ContentType, number: u64) -> bool {
+        self.content_type == content_type && self.first + self.count == number && Arc::ptr_eq(&self.id, id)
+    }
+
+    /// Appends an event; false if it is too large to be one of several.
+    pub(super) fn push(&mut self, data: &[u8]) -> bool {
+        // Nobody reads the alias again.
+        let header = EventHeader {
+            alias: 0,
+            number: self.first + self.count,
+        };
+        let Ok(head) = Head::new(header, self.content_type, data.len(), u32::MAX) else {
+            return false;
+        };
+        self.frames.reserve(head.as_bytes().len() + data.len());
+        self.frames.extend_from_slice(head.as_bytes());
+        self.frames.extend_from_slice(data);
+        self.count += 1;
+        true
+    }
+
+    /// Appends those that came together, which [go on](Self::goes_on_with) here.
+    pub(super) fn push_burst(&mut self, burst: &Burst<'_>) {
+        self.frames.extend_from_slice(burst.frames);
+        self.count += burst.count;
+    }
+}
+
+/// The rest of a chunk, in the hands of the only one who takes events from a queue.
+#[derive(Debug)]
+pub(super) struct Hand {
+    id: Arc<EventId>,
+    content_type: ContentType,
+    head: usize,
+    number: u64,
+    left: u64,
+    at: usize,
+    frames: Bytes,
+}
+
+/// Data that is at least this part of a chunk may keep all of it alive; less is copied.
+const KEEPS_ALIVE: usize = 4;
+
+impl Hand {
+    pub(super) fn of(chunk: Chunk) -> Self {
+        Self {
+            head: burst::head_len(chunk.content_type),
+            id: chunk.id,
+            content_type: chunk.content_type,
+            number: chunk.first,
+            left: chunk.count,
+            at: 0,
+            frames: chunk.frames.freeze(),
+        }
+    }
+
+    /// Takes the next event.
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<Event<'static>> {
+        let rest = self.frames.get(self.at..)?;
+        let frame = rest.get(..burst::frame_size(rest)?)?;
+        let data = frame.get(self.head..)?;
+        let bytes = if data.len() >= self.frames.len() / KEEPS_ALIVE {
+            self.frames.slice_ref(data)
+        } else {
+            Bytes::copy_from_slice(data)
+        };
+        self.at += frame.len();
+        let number = self.number;
+        (self.number, self.left) = (number + 1, self.left.saturating_sub(1));
+        Some(Event::packed(
+            Arc::clone(&self.id),
+            number,
+            Payload::new(self.content_type, bytes),
+        ))
+    }
+}
