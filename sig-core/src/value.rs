@@ -1,8 +1,10 @@
 //! What can be triggered.
 
 use std::any::Any;
+use std::io;
 
 use serde::Serialize;
+use sig_wire::ContentType;
 
 use crate::error::CodecError;
 use crate::payload::Payload;
@@ -21,6 +23,18 @@ pub trait Value: Send + Sync {
     /// When the value cannot be written as JSON.
     fn pack(&self) -> Result<Payload, CodecError>;
 
+    /// Writes the value's bytes as they travel, and says what they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`pack`](Self::pack), and those of `out`.
+    fn write_to(&self, out: &mut dyn io::Write) -> Result<ContentType, CodecError>;
+
+    /// The payload, if the value is one already.
+    fn as_payload(&self) -> Option<&Payload> {
+        None
+    }
+
     /// The value itself, for listeners in the same call.
     fn as_any(&self) -> &dyn Any;
 }
@@ -28,6 +42,11 @@ pub trait Value: Send + Sync {
 impl<T: Serialize + Send + Sync + 'static> Value for T {
     fn pack(&self) -> Result<Payload, CodecError> {
         Payload::json(self)
+    }
+
+    fn write_to(&self, out: &mut dyn io::Write) -> Result<ContentType, CodecError> {
+        serde_json::to_writer(out, self)?;
+        Ok(ContentType::JSON)
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -38,6 +57,15 @@ impl<T: Serialize + Send + Sync + 'static> Value for T {
 impl Value for Payload {
     fn pack(&self) -> Result<Payload, CodecError> {
         Ok(self.clone())
+    }
+
+    fn write_to(&self, out: &mut dyn io::Write) -> Result<ContentType, CodecError> {
+        out.write_all(self.bytes()).map_err(serde_json::Error::io)?;
+        Ok(self.content_type())
+    }
+
+    fn as_payload(&self) -> Option<&Payload> {
+        Some(self)
     }
 
     fn as_any(&self) -> &dyn Any {

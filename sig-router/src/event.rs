@@ -1,5 +1,6 @@
 //! What a listener is given.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -170,10 +171,13 @@ impl<'a> Event<'a> {
     /// # Errors
     ///
     /// When the value cannot be written as JSON.
-    pub fn payload(&self) -> Result<Payload, CodecError> {
+    pub fn payload(&self) -> Result<Cow<'_, Payload>, CodecError> {
         match &self.data {
-            Data::Value(value) => value.pack(),
-            Data::Packed(payload) => Ok(payload.clone()),
+            Data::Value(value) => match value.as_payload() {
+                Some(payload) => Ok(Cow::Borrowed(payload)),
+                None => value.pack().map(Cow::Owned),
+            },
+            Data::Packed(payload) => Ok(Cow::Borrowed(payload)),
         }
     }
 
@@ -192,7 +196,7 @@ impl<'a> Event<'a> {
     ///
     /// When the value cannot be written as JSON.
     pub fn into_owned(self) -> Result<Event<'static>, CodecError> {
-        let (payload, id) = (self.payload()?, self.shared_id());
+        let (payload, id) = (self.payload()?.into_owned(), self.shared_id());
         Ok(Event::packed(id, self.number, payload)
             .with_skipped(self.skipped)
             .with_lost(self.lost)

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
+use rustc_hash::FxHashMap;
 use sig_core::{
     Batch, Call, CarrierError, ClientId, Disconnect, Encoding, EventName, Message, MessageId, Outcome, RawJson, Reason,
     Receiver, Reply, SenderName, Topic,
@@ -46,7 +47,7 @@ pub(super) struct Link {
     replies: Mutex<Replies<Asker>>,
     /// What was said in the hello, until it is answered.
     hello: Mutex<Option<Hello>>,
-    aliases: Mutex<HashMap<u32, Arc<EventRecord>>>,
+    aliases: Mutex<FxHashMap<u32, Arc<EventRecord>>>,
     /// Hold senders up while listeners here are full.
     stalls: Mutex<HashMap<SenderName, Arc<StallWatch>>>,
     pysig: Option<PysigServer>,

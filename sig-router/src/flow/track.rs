@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use rustc_hash::FxHashMap;
+
 use crate::event::EventId;
 use crate::hub::EventRecord;
 
@@ -121,7 +123,7 @@ impl Track {
 /// A router may forget an event and know it again under another alias: by its name the track goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
-    by_alias: HashMap<u32, usize>,
+    by_alias: FxHashMap<u32, usize>,
     by_name: HashMap<Arc<EventId>, usize>,
     tracks: Vec<Entry>,
     /// The one that was used last.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use sig_core::{CodecError, Payload, Topic, Value};
+use sig_core::{CodecError, ContentType, Payload, Topic, Value};
+use smallvec::SmallVec;
 
 use super::Hub;
 use super::callback::Callback;
-use super::record::{EventRecord, Owner};
+use super::record::{Connection, EventRecord, Owner};
 use super::snapshot::Snapshot;
 use crate::burst::Burst;
 use crate::confirm::Tally;
@@ -30,6 +31,41 @@ impl<E: Into<TriggerError>> From<E> for NotNow {
     }
 }
 
+/// What most values need no more than, packed.
+const SMALL: usize = 256;
+
+/// A value on its way out, packed when somebody needs it so.
+struct Packed<'a> {
+    value: &'a dyn Value,
+    content_type: Option<ContentType>,
+    buffer: SmallVec<[u8; SMALL]>,
+}
+
+impl<'a> Packed<'a> {
+    fn of(value: &'a dyn Value) -> Self {
+        Self {
+            value,
+            content_type: None,
+            buffer: SmallVec::new(),
+        }
+    }
+
+    /// Runs the value's own code.
+    fn pack(&mut self) -> Result<(), CodecError> {
+        if self.content_type.is_none() && self.value.as_payload().is_none() {
+            self.content_type = Some(self.value.write_to(&mut self.buffer)?);
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> Option<(ContentType, &[u8])> {
+        match self.value.as_payload() {
+            Some(payload) => Some((payload.content_type(), payload.bytes())),
+            None => Some((self.content_type?, &self.buffer)),
+        }
+    }
+}
+
 impl Hub {
     /// Triggers an event of one of this program's senders, if its gate is open.
     ///
@@ -41,13 +77,15 @@ impl Hub {
         value: &dyn Value,
         tally: Option<&Arc<Tally>>,
     ) -> Result<(), NotNow> {
-        let nesting = Nesting::enter().map_err(|limit| TriggerError::TooDeep { limit })?;
         let sender = &event.sender;
-        let mut payload: Option<Payload> = None;
-        let (snapshot, number) = loop {
-            let lane = sender.lane.lock();
-            let connection = lane.as_ref().filter(|connection| connection.generation == generation);
-            let Some(connection) = connection else {
+        let mut packed = Packed::of(value);
+        if event.is_packed() {
+            packed.pack()?;
+        }
+        let (callbacks, number) = loop {
+            let mut lane = sender.lane.lock();
+            let connection = lane.as_mut().filter(|connection| connection.generation == generation);
+            let Some(Connection { uplink, snapshots, .. }) = connection else {
                 return Err(TriggerError::SenderGone {
                     sender: sender.name.to_string(),
                 }
@@ -57,53 +95,66 @@ impl Hub {
                 return Err(NotNow::Shut);
             }
             // Under the lane, so that a listener never gets an event and misses a later one.
-            let snapshot = event.snapshot();
-            if snapshot.outlets.is_empty() && connection.uplink.is_none() && !event.keeps_last() {
-                break (snapshot, event.next_number());
+            let snapshot = snapshots.of(event);
+            let callbacks = match snapshot.callbacks.is_empty() {
+                true => None,
+                false => {
+                    let nesting = Nesting::enter().map_err(|limit| TriggerError::TooDeep { limit })?;
+                    Some((nesting, Arc::clone(snapshot)))
+                }
+            };
+            let needs_packed = !snapshot.outlets.is_empty() || uplink.is_some() || event.keeps_last();
+            event.set_packed(needs_packed);
+            if !needs_packed {
+                break (callbacks, event.next_number());
             }
-            let Some(payload) = &payload else {
+            let Some((content_type, bytes)) = packed.bytes() else {
                 // Packing runs the value's own code, so not under a lock.
                 drop(lane);
-                payload = Some(value.pack()?);
+                packed.pack()?;
                 continue;
             };
-            if let Some(uplink) = &connection.uplink {
-                let (size, limit) = (payload.len(), uplink.max_payload());
+            if let Some(uplink) = uplink {
+                let (size, limit) = (bytes.len(), uplink.max_payload());
                 if size > limit {
                     return Err(CodecError::TooLarge { size, limit }.into());
                 }
             }
             let number = event.next_number();
-            let item = Item::new(number, payload).with_tally(tally);
-            self.put(event, &snapshot, &item, false);
-            if let Some(uplink) = &connection.uplink {
+            let item = match value.as_payload() {
+                Some(payload) => Item::new(number, payload),
+                None => Item::from_buffer(number, content_type, bytes),
+            };
+            let item = item.with_tally(tally);
+            self.put(event, snapshot, &item, false);
+            if let Some(uplink) = uplink {
                 uplink.offer(event, &item, &sender.gate, &Terms::OWN);
             }
             drop(lane);
             item.into_complaints().report(event);
-            break (snapshot, number);
+            break (callbacks, number);
         };
-        if !snapshot.callbacks.is_empty() {
+        if let Some((nesting, snapshot)) = callbacks {
             let event = Event::borrowed(event.id(), number, value);
             for callback in &snapshot.callbacks {
                 let receipt = tally.and_then(|tally| tally.receipt(Terms::OWN.policy));
                 callback.call_with(&event, receipt);
             }
+            drop(nesting);
         }
-        drop(nesting);
         Ok(())
     }
 
     /// Hands on an event that came over a link, if its sender is (still) this owner's. Never waits: a sender that sends
     /// beyond its credit is its own link's affair.
     pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, item: Item<'_>) -> bool {
-        let lane = event.sender.lane.lock();
-        if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
+        let mut lane = event.sender.lane.lock();
+        let Some(connection) = lane.as_mut().filter(|connection| connection.owner == owner) else {
             return false;
-        }
+        };
         let before = event.set_number(item.number);
         let item = item.behind(before);
-        self.put(event, &event.snapshot(), &item, true);
+        self.put(event, connection.snapshots.of(event), &item, true);
         drop(lane);
         item.into_complaints().report(event);
         true
@@ -111,13 +162,13 @@ impl Hub {
 
     /// As [`arrive`](Self::arrive), with events of one kind that came together.
     pub(crate) fn arrive_all(&self, event: &Arc<EventRecord>, owner: Owner, burst: Burst<'_>) -> bool {
-        let lane = event.sender.lane.lock();
-        if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
+        let mut lane = event.sender.lane.lock();
+        let Some(connection) = lane.as_mut().filter(|connection| connection.owner == owner) else {
             return false;
-        }
+        };
         let before = event.set_number(burst.last());
         let burst = burst.behind(before);
-        self.put_all(event, &event.snapshot(), &burst);
+        self.put_all(event, connection.snapshots.of(event), &burst);
         drop(lane);
         burst.into_complaints().report(event);
         true
@@ -132,12 +183,12 @@ impl Hub {
         payload: &Payload,
         tally: Option<&Arc<Tally>>,
     ) -> bool {
-        let lane = event.sender.lane.lock();
-        if lane.as_ref().is_none_or(|connection| connection.owner != owner) {
+        let mut lane = event.sender.lane.lock();
+        let Some(connection) = lane.as_mut().filter(|connection| connection.owner == owner) else {
             return false;
-        }
+        };
         let item = Item::new(event.next_number(), payload).with_tally(tally);
-        self.put(event, &event.snapshot(), &item, true);
+        self.put(event, connection.snapshots.of(event), &item, true);
         drop(lane);
         item.into_complaints().report(event);
         true

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use sig_core::{ClientId, EventName, Payload, SenderName, Topic};
 
 use super::group::Group;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, Snapshots};
 use crate::event::{EventId, Presence};
 use crate::flow::UNNUMBERED;
 use crate::outlet::{Item, Uplink};
@@ -59,6 +59,8 @@ pub(crate) struct Connection {
     pub(crate) requests: Arc<Requests>,
     /// The way to another router, for a remote sender's local side.
     pub(crate) uplink: Option<Arc<dyn Uplink>>,
+    /// Who listens to its events.
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Connection {
@@ -227,6 +229,8 @@ pub(crate) struct EventRecord {
     series: AtomicU64,
     keeps_last: AtomicBool,
     last: Mutex<Option<Kept>>,
+    /// Whether somebody needed the last one packed: so will the next, most likely.
+    packed: AtomicBool,
     cached: Mutex<Arc<Snapshot>>,
 }
 
@@ -249,6 +253,7 @@ impl EventRecord {
             // Who is there is told to those who come late, too.
             keeps_last: AtomicBool::new(name.as_str() == sig_core::CONNECT),
             last: Mutex::new(None),
+            packed: AtomicBool::new(false),
             cached: Mutex::new(Arc::new(Snapshot::stale())),
             id: Arc::new(EventId {
                 sender: sender.name.clone(),
@@ -341,7 +346,18 @@ impl EventRecord {
         }
     }
 
-    /// Who listens now, made anew when a group has changed.
+    /// Whether the next one will be needed packed, as far as can be told.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_packed(&self, packed: bool) {
+        if self.is_packed() != packed {
+            self.packed.store(packed, Ordering::Relaxed);
+        }
+    }
+
+    /// Who listens now, made anew when a group has changed. See also [`Snapshots`], which is quicker.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         let mut cached = self.cached.lock();
         if !cached.is_current(self) {

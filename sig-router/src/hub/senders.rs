@@ -9,6 +9,7 @@ use sig_core::{EventName, NameError, Payload, Reason, SenderName};
 
 use super::Hub;
 use super::record::{Connection, EventRecord, Owner, SenderRecord};
+use super::snapshot::Snapshots;
 use crate::complaints::Complaints;
 use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
@@ -122,6 +123,7 @@ impl Hub {
             declared: new.events,
             requests: Arc::new(new.requests),
             uplink: new.uplink,
+            snapshots: Snapshots::default(),
         };
         let presence = connection.presence(None);
         *lane = Some(connection);

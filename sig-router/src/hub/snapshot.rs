@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::callback::Callback;
 use super::group::{Group, Target};
 use super::record::EventRecord;
@@ -16,6 +18,21 @@ pub(crate) struct Snapshot {
     pub(crate) outlets: Vec<(Arc<dyn Outlet>, Terms)>,
     /// Functions, once for each registration (P5).
     pub(crate) callbacks: Vec<Arc<Callback>>,
+}
+
+/// Who listens to the events of one sender, for those who hold its lane: nothing is locked or counted.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots(FxHashMap<u32, Arc<Snapshot>>);
+
+impl Snapshots {
+    /// Who listens to the event now, resolved anew when a group has changed.
+    pub(crate) fn of(&mut self, event: &EventRecord) -> &Arc<Snapshot> {
+        let snapshot = self.0.entry(event.alias).or_insert_with(|| Arc::new(Snapshot::stale()));
+        if !snapshot.is_current(event) {
+            *snapshot = Arc::new(Snapshot::take(event));
+        }
+        snapshot
+    }
 }
 
 fn groups(event: &EventRecord) -> [Option<&Group>; 4] {

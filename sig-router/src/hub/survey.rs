@@ -10,6 +10,7 @@ use super::Hub;
 use super::group::{Group, ListenerKey, Target};
 use super::record::{Connection, EventRecord, Owner, SenderRecord};
 use super::senders::new_series;
+use super::snapshot::Snapshots;
 use crate::inspect::{Inspection, Unmatched};
 use crate::outlet::Item;
 use crate::request::Requests;
@@ -34,6 +35,7 @@ impl Hub {
             declared: events,
             requests: Arc::new(requests),
             uplink: None,
+            snapshots: Snapshots::default(),
         };
         let presence = Payload::json(&connection.presence(None)).unwrap_or_default();
         connect.keep(&Item::new(1, &presence).marked_presence(true));

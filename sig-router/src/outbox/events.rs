@@ -1,13 +1,12 @@
 //! Events on their way to a peer: put in, announced, forgotten, and what was there before its listeners.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use sig_core::{Call, CodecError, Encoding, RawJson};
 
 use super::lanes::{Form, Lanes};
 use super::pack::{self, Heading};
-use super::{Outbox, Sending, State};
+use super::{Announced, Outbox, Sending, State};
 use crate::burst::Burst;
 use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
 use crate::outlet::{Item, Terms};
@@ -56,6 +55,15 @@ impl Outbox {
         if blocks && !state.pressure.accepts(gate) {
             state.miss(alias, item);
             return Ok(None);
+        }
+        if let Some(bytes) = lanes.push_plain(form, heading, item, terms) {
+            if !state.missed.is_empty() {
+                state.missed.remove(&alias);
+            }
+            let turned_full = state.pressure.put(1, bytes, gate, terms.policy.patience());
+            drop(guard);
+            self.put_in(turned_full, was_empty);
+            return Ok(Some(bytes));
         }
         let (pushed, bytes) = match lanes.push_event(form, event, heading, item, terms) {
             Ok(pushed) => pushed,
@@ -250,7 +258,7 @@ fn forget_in(lanes: &mut Lanes, form: Form<'_>, aliases: Vec<u32>) -> Result<(),
 /// Tells the peer what an alias stands for, unless it knows: the event's next number is the one after this.
 fn announce_in(
     lanes: &mut Lanes,
-    announced: &mut HashMap<u32, (u64, Weak<EventRecord>)>,
+    announced: &mut Announced,
     form: Form<'_>,
     event: &Arc<EventRecord>,
     number: u64,

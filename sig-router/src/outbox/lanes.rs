@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sig_core::{Batch, Carrier, CodecError, Encoding, Message, PeerInfo};
+use sig_wire::EventHeader;
 
 use super::pack::{self, Heading, Piece};
-use crate::burst::Burst;
+use crate::burst::{Burst, Head};
 use crate::clock;
 use crate::confirm::{Recall, Unsent};
 use crate::flow::{Arriving, Backlog, Class, Pushed};
@@ -161,6 +162,38 @@ impl Lanes {
     pub(super) fn push_burst(&mut self, burst: &Burst<'_>) {
         self.bulk.bytes().extend_from_slice(burst.frames);
         self.in_bulk.add(burst.count, burst.frames.len(), true);
+    }
+
+    /// Appends a plain event, if it [goes directly](Self::goes_directly) and holds up its sender. Gives the bytes that it
+    /// was packed in.
+    pub(super) fn push_plain(
+        &mut self,
+        form: Form<'_>,
+        heading: Heading,
+        item: &Item<'_>,
+        terms: &Terms,
+    ) -> Option<usize> {
+        if form.peer.encoding != Encoding::Sig1 || heading.ask.is_some() || !terms.policy.blocks() {
+            return None;
+        }
+        let content_type = item.plain()?;
+        if !self.goes_directly(heading.alias, false, terms.policy) {
+            return None;
+        }
+        let header = EventHeader {
+            alias: heading.alias,
+            number: item.number,
+        };
+        let limit = u32::try_from(form.max_frame).unwrap_or(u32::MAX);
+        let data = item.bytes();
+        let head = Head::new(header, content_type, data.len(), limit).ok()?;
+        let (head, out) = (head.as_bytes(), self.bulk.bytes());
+        out.reserve(head.len() + data.len());
+        out.extend_from_slice(head);
+        out.extend_from_slice(data);
+        let size = head.len() + data.len();
+        self.in_bulk.add(1, size, true);
+        Some(size)
     }
 
     /// Puts an event in. Gives what became of it, and the bytes that it was packed in.

@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use sig_core::{
     Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Message, PeerInfo, RawJson, Reason,
 };
@@ -65,6 +66,9 @@ pub(crate) struct Outbox {
     me: Weak<Self>,
 }
 
+/// Aliases that a peer was told, and the series of their numbers.
+type Announced = FxHashMap<u32, (u64, Weak<EventRecord>)>;
+
 struct State {
     lanes: Sending,
     pressure: Pressure,
@@ -82,8 +86,7 @@ struct State {
     skipped: u64,
     /// Where the events are that it did not get, unless a later one went to it: said when there is room.
     missed: HashMap<u32, u64>,
-    /// Aliases that the peer was told, and the series of their numbers.
-    announced: HashMap<u32, (u64, Weak<EventRecord>)>,
+    announced: Announced,
     /// What its listeners are still to be given of what was there before them.
     catch_ups: VecDeque<CatchUp>,
     max_frame: usize,
@@ -140,7 +143,7 @@ impl Outbox {
             lost: 0,
             skipped: 0,
             missed: HashMap::new(),
-            announced: HashMap::new(),
+            announced: Announced::default(),
             catch_ups: VecDeque::new(),
             max_frame: peer.max_frame,
             greeting: peer.pacing.is_none(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use sig_core::{Call, EventMessage, EventName, MessageId, Outcome, RawJson, Reason, SenderName, Topic};
 use sig_wire::EventFrame;
 
@@ -38,7 +39,7 @@ pub(super) struct Native {
     listeners: HashMap<u64, Listening>,
     heard: Heard,
     senders: HashMap<SenderName, OwnSender>,
-    aliases: HashMap<u32, Published>,
+    aliases: FxHashMap<u32, Published>,
     holds: Holds,
 }
 
@@ -236,7 +237,7 @@ impl Native {
             listeners: HashMap::new(),
             heard: Heard::default(),
             senders: HashMap::new(),
-            aliases: HashMap::new(),
+            aliases: FxHashMap::default(),
             holds: Holds::default(),
         })
     }

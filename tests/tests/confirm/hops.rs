@@ -109,7 +109,8 @@ async fn any_content_arrives_as_it_was() {
             let confirming = signal.trigger_confirmed(content, Confirm::Delivered).into_future();
             let (confirmation, event) = soon("both", futures::future::join(confirming, stream.recv())).await;
             assert_eq!(counts(confirmation.unwrap()), [1, 1, 0, 0], "{}", world.name);
-            let payload = event.unwrap().unwrap().payload().unwrap();
+            let event = event.unwrap().unwrap();
+            let payload = event.payload().unwrap();
             if world.name != "packed" || content.content_type() == ContentType::JSON {
                 assert_eq!(payload, *content, "{}", world.name);
             }
