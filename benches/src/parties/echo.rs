@@ -15,7 +15,7 @@ pub(super) async fn pong(args: &Args) -> Result<(), Failure> {
     let back = sender.signal("back")?;
     ready();
     while let Some(event) = stream.recv().await {
-        back.trigger(&event?.payload()?).await?;
+        back.trigger(&*event?.payload()?).await?;
     }
     Ok(())
 }
