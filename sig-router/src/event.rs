@@ -40,11 +40,17 @@ pub(crate) struct EventId {
 pub struct Event<'a> {
     id: Id<'a>,
     number: u64,
+    /// What is seldom said of an event. Apart, so that events are small: they change hands often.
+    more: Option<Box<More>>,
+    data: Data<'a>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct More {
     skipped: u64,
     lost: u64,
     /// Since when it is the last value, if it is given as such.
     retained: Option<Instant>,
-    data: Data<'a>,
 }
 
 #[derive(Clone)]
@@ -65,9 +71,7 @@ impl<'a> Event<'a> {
         Self {
             id: Id::Borrowed(id),
             number,
-            skipped: 0,
-            lost: 0,
-            retained: None,
+            more: None,
             data: Data::Value(value),
         }
     }
@@ -77,29 +81,38 @@ impl<'a> Event<'a> {
         Event {
             id: Id::Shared(id),
             number,
-            skipped: 0,
-            lost: 0,
-            retained: None,
+            more: None,
             data: Data::Packed(payload),
         }
     }
 
     /// The event, before which so many were left out.
     pub(crate) fn with_skipped(self, skipped: u64) -> Self {
-        Self { skipped, ..self }
+        if skipped == self.skipped() {
+            return self;
+        }
+        self.with(|more| more.skipped = skipped)
     }
 
     /// The event, before which so many were lost.
     pub(crate) fn with_lost(self, lost: u64) -> Self {
-        Self { lost, ..self }
+        if lost == self.lost() {
+            return self;
+        }
+        self.with(|more| more.lost = lost)
     }
 
     /// The event, as the last value of a sender that triggered it at that time.
     pub(crate) fn with_retained(self, since: Option<Instant>) -> Self {
-        Self {
-            retained: since,
-            ..self
+        if since.is_none() {
+            return self;
         }
+        self.with(|more| more.retained = since)
+    }
+
+    fn with(mut self, say: impl FnOnce(&mut More)) -> Self {
+        say(self.more.get_or_insert_default());
+        self
     }
 
     /// Which event it is, to be kept.
@@ -140,21 +153,22 @@ impl<'a> Event<'a> {
     /// How many of this event a policy has left out right before this one.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.skipped
+        self.more.as_ref().map_or(0, |more| more.skipped)
     }
 
     /// How many of this event were lost right before this one: for functions. A stream yields [`Lagged`] instead, and
     /// this is 0.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost
+        self.more.as_ref().map_or(0, |more| more.lost)
     }
 
     /// How old the event is, if it is no live one but the last value, or a sender that was there, which a new listener
     /// is given first.
     #[must_use]
     pub fn retained(&self) -> Option<Duration> {
-        self.retained.map(|since| clock::now().saturating_duration_since(since))
+        let since = self.more.as_ref().and_then(|more| more.retained);
+        since.map(|since| clock::now().saturating_duration_since(since))
     }
 
     /// The very value that was triggered with, if this listener is called on the spot and the value is a `T`.
@@ -197,10 +211,10 @@ impl<'a> Event<'a> {
     /// When the value cannot be written as JSON.
     pub fn into_owned(self) -> Result<Event<'static>, CodecError> {
         let (payload, id) = (self.payload()?.into_owned(), self.shared_id());
-        Ok(Event::packed(id, self.number, payload)
-            .with_skipped(self.skipped)
-            .with_lost(self.lost)
-            .with_retained(self.retained))
+        Ok(Event {
+            more: self.more,
+            ..Event::packed(id, self.number, payload)
+        })
     }
 }
 

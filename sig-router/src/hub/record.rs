@@ -158,10 +158,11 @@ impl SenderRecord {
     /// What an event without data counts for.
     pub(crate) const EVENT_COST: u64 = 4096;
 
-    /// So many events with so many bytes of data are passed on.
+    /// So many events with so many bytes of data are passed on. The caller holds the lane, or is the only one who brings
+    /// events of this sender.
     pub(crate) fn pass(&self, events: u64, bytes: usize) {
-        self.passed
-            .fetch_add(events * Self::EVENT_COST + bytes as u64, Ordering::Relaxed);
+        let passed = self.passed() + events * Self::EVENT_COST + bytes as u64;
+        self.passed.store(passed, Ordering::Relaxed);
     }
 
     /// How much was passed on so far.
@@ -277,13 +278,18 @@ impl EventRecord {
 
     /// The next number. The caller holds the sender's lane.
     pub(crate) fn next_number(&self) -> u64 {
-        self.number.fetch_add(1, Ordering::Relaxed) + 1
+        // The lane is the lock; the number is atomic for those who only look.
+        let number = self.number() + 1;
+        self.number.store(number, Ordering::Relaxed);
+        number
     }
 
     /// Takes the number that an event from a link came with, and gives the one before. The caller holds the sender's
     /// lane.
     pub(crate) fn set_number(&self, number: u64) -> u64 {
-        self.number.swap(number, Ordering::Relaxed)
+        let before = self.number();
+        self.number.store(number, Ordering::Relaxed);
+        before
     }
 
     pub(crate) fn series(&self) -> u64 {

@@ -112,7 +112,7 @@ async fn any_content_arrives_as_it_was() {
             let event = event.unwrap().unwrap();
             let payload = event.payload().unwrap();
             if world.name != "packed" || content.content_type() == ContentType::JSON {
-                assert_eq!(payload, *content, "{}", world.name);
+                assert_eq!(*payload, *content, "{}", world.name);
             }
         }
     }
