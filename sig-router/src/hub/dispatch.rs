@@ -53,6 +53,7 @@ impl<'a> Packed<'a> {
     /// Runs the value's own code.
     fn pack(&mut self) -> Result<(), CodecError> {
         if self.content_type.is_none() && self.value.as_payload().is_none() {
+            self.buffer.clear();
             self.content_type = Some(self.value.write_to(&mut self.buffer)?);
         }
         Ok(())
@@ -80,7 +81,8 @@ impl Hub {
         let sender = &event.sender;
         let mut packed = Packed::of(value);
         if event.is_packed() {
-            packed.pack()?;
+            // That it cannot be packed is an error only if somebody still needs it so.
+            let _ = packed.pack();
         }
         let (callbacks, number) = loop {
             let mut lane = sender.lane.lock();

@@ -13,11 +13,17 @@ use crate::virtually::{World, timed};
 
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How many events wait until a sender has to.
+const CAPACITY: usize = 1024;
+
 /// Timers know milliseconds, and each of up to three routers rounds up once.
 const ROUNDING: Duration = Duration::from_millis(3);
 
 fn listen() -> Listen {
-    Listen::to("s/e").unwrap().policy(Policy::Block(PATIENCE))
+    Listen::to("s/e")
+        .unwrap()
+        .capacity(CAPACITY)
+        .policy(Policy::Block(PATIENCE))
 }
 
 /// Triggers so many; gives each time it was held up.
@@ -66,7 +72,7 @@ async fn promise_6_a_frozen_stream_is_waited_for_once_an_episode() {
         assert_eq!(other, Duration::ZERO, "another sender was held up");
         account.hear(&mut stuck, sent).await;
     }
-    assert_eq!(account.received, 2 * 1024);
+    assert_eq!(account.received, 2 * CAPACITY as u64);
 }
 
 #[tokio::test(start_paused = true)]
