@@ -64,15 +64,19 @@ impl Tasks {
     /// dropped at once instead.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         let (kill, aborted) = (self.kill.clone(), Arc::clone(&self.aborted));
+        // In a box of its own: what is around it would make room for all of it twice, layer by layer.
+        let future = Box::pin(future);
         let task = async move {
-            tokio::select! {
-                biased;
-                () = kill.cancelled() => { aborted.fetch_add(1, Ordering::Relaxed); }
-                () = future => {}
-            }
+            let life = async {
+                tokio::select! {
+                    biased;
+                    () = kill.cancelled() => { aborted.fetch_add(1, Ordering::Relaxed); }
+                    () = future => {}
+                }
+            };
+            // The span is made where the task runs: whoever spawns may hold a lock.
+            life.instrument(tracing::debug_span!("task", name)).await;
         };
-        // The span is made where the task runs: whoever spawns may hold a lock.
-        let task = async move { task.instrument(tracing::debug_span!("task", name)).await };
         self.tracker.spawn_on(task, &self.runtime);
     }
 

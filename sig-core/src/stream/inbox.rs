@@ -1,30 +1,29 @@
 //! The receive buffer of one link.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::mem;
-use std::pin::pin;
-use std::task::Poll;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
-/// What is read into the task itself, while there is no buffer.
-const INLINE: usize = 512;
+/// What is read at once where little comes.
+const LITTLE: usize = 4 * 1024;
 
-/// Least and most that is read at once into the buffer.
-const READ: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
+/// Most that is read at once.
+const MOST: usize = 64 * 1024;
 
 /// Received bytes that are not a whole message yet.
 ///
-/// An idle link holds no buffer: it waits with a few bytes inside its task. Only when those were filled is a buffer
-/// made, in sizes that follow the traffic, and it is let go again as soon as nothing more is there.
+/// An idle link holds no buffer. Where little comes, it is read to the stack and copied from there; where much comes, into
+/// a buffer whose size follows the traffic, and which is let go of when nothing more is there.
 #[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) bytes: BytesMut,
+    /// How much is read at once.
     size: usize,
-    /// The last read took all it had room for: more is likely there.
-    more: bool,
 }
 
 impl Inbox {
@@ -32,8 +31,7 @@ impl Inbox {
     pub(super) fn new(head: BytesMut) -> Self {
         Self {
             bytes: head,
-            size: *READ.start(),
-            more: false,
+            size: LITTLE,
         }
     }
 
@@ -43,51 +41,65 @@ impl Inbox {
     ///
     /// Safe to cancel: what was read is in the inbox.
     pub(super) async fn fill<R: AsyncRead + Unpin>(&mut self, incoming: &mut R) -> io::Result<usize> {
-        if mem::take(&mut self.more) {
-            if let Some(read) = self.fill_at_once(incoming).await {
-                return read;
-            }
-            self.shrink();
-        }
-        let mut inline = [0; INLINE];
-        let read = incoming.read(&mut inline).await?;
-        self.bytes.extend_from_slice(inline.get(..read).unwrap_or_default());
-        self.more = read == INLINE;
-        Ok(read)
+        poll_fn(|cx| self.poll_fill(incoming, cx)).await
     }
 
-    /// Reads as much as there is, but does not wait for it.
-    async fn fill_at_once<R: AsyncRead + Unpin>(&mut self, incoming: &mut R) -> Option<io::Result<usize>> {
+    /// Takes back the buffer of messages that were dealt with, for what follows them.
+    pub(super) fn take_back(&mut self, mut buffer: BytesMut) {
+        if self.size > LITTLE && self.bytes.is_empty() {
+            buffer.clear();
+            self.bytes = buffer;
+        }
+    }
+
+    fn poll_fill<R: AsyncRead + Unpin>(&mut self, incoming: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.size == LITTLE {
+            return self.poll_little(incoming, cx);
+        }
         self.bytes.reserve(self.size);
         let room = self.bytes.capacity() - self.bytes.len();
-        let read = at_once(incoming.read_buf(&mut self.bytes)).await?;
-        if let Ok(read) = read {
-            self.more = read == room;
-            self.size = match read {
-                _ if self.more => (self.size * 2).min(*READ.end()),
-                _ if read < self.size / 4 => (self.size / 2).max(*READ.start()),
-                _ => self.size,
-            };
+        let read = pin!(incoming.read_buf(&mut self.bytes)).poll(cx);
+        match &read {
+            Poll::Pending => self.shrink(),
+            Poll::Ready(Ok(read)) if *read == room => self.size = (self.size * 2).min(MOST),
+            Poll::Ready(Ok(read)) if *read < self.size / 4 => self.size = (self.size / 2).max(LITTLE),
+            Poll::Ready(_) => {}
         }
-        Some(read)
+        read
+    }
+
+    fn poll_little<R: AsyncRead + Unpin>(&mut self, incoming: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [const { MaybeUninit::uninit() }; LITTLE];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(incoming).poll_read(cx, &mut space))?;
+        let read = space.filled();
+        self.bytes.extend_from_slice(read);
+        if read.len() == LITTLE {
+            self.size = 2 * LITTLE;
+        }
+        Poll::Ready(Ok(read.len()))
     }
 
     /// Lets go of room that is not needed while nothing comes.
     fn shrink(&mut self) {
-        if self.bytes.capacity() > 2 * self.bytes.len() + INLINE {
+        if self.bytes.capacity() > 2 * self.bytes.len() + LITTLE {
             self.bytes = BytesMut::from(&self.bytes[..]);
         }
     }
 }
 
-/// What the future gives if it is ready now. One that is not is dropped.
-async fn at_once<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+/// Reads until the stream ends, and drops what comes.
+pub(super) async fn drain<R: AsyncRead + Unpin>(incoming: &mut R) -> io::Result<()> {
     poll_fn(|cx| {
-        Poll::Ready(match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
+        let mut space = [const { MaybeUninit::uninit() }; LITTLE];
+        let mut space = ReadBuf::uninit(&mut space);
+        loop {
+            space.clear();
+            ready!(Pin::new(&mut *incoming).poll_read(cx, &mut space))?;
+            if space.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     })
     .await
 }
@@ -105,19 +117,21 @@ mod tests {
 
         theirs.write_all(&[7; 100]).await.unwrap();
         assert_eq!(inbox.fill(&mut ours).await.unwrap(), 100);
-        assert!(inbox.bytes.capacity() < INLINE);
+        assert!(inbox.bytes.capacity() < LITTLE);
         inbox.bytes.clear();
 
         theirs.write_all(&vec![7; 400_000]).await.unwrap();
         let (mut total, mut reads) = (0, 0);
         while total < 400_000 {
             total += inbox.fill(&mut ours).await.unwrap();
-            inbox.bytes = BytesMut::new();
+            let read = std::mem::take(&mut inbox.bytes);
+            inbox.take_back(read);
             reads += 1;
         }
         assert!(reads < 15, "{reads} reads for 400 kB");
+        assert!(inbox.bytes.capacity() > LITTLE, "what follows needs no new buffer");
 
-        assert!(at_once(inbox.fill(&mut ours)).await.is_none());
+        assert!(poll_fn(|cx| Poll::Ready(inbox.poll_fill(&mut ours, cx).is_pending())).await);
         assert_eq!(inbox.bytes.capacity(), 0);
         drop(theirs);
         assert_eq!(inbox.fill(&mut ours).await.unwrap(), 0);

@@ -21,31 +21,52 @@ use crate::error::{CarrierError, CodecError};
 /// How long a peer without heartbeats may pause in the middle of a message.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reads until the stream ends, and hands over what came. `Ok` when it ended between two messages.
-pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
-    carrier: &C,
-    client: &Client,
-    incoming: &mut R,
-    wire: Wire,
-    head: BytesMut,
-) -> Result<(), CarrierError> {
-    let mut inbox = Inbox::new(head);
-    let mut splitter = Splitter::new(wire, client.max_frame());
-    loop {
-        // The limit is asked for each time: a hello in one batch raises it for the next.
-        while let Some(mut batch) = splitter.split(&mut inbox.bytes, client.max_frame())? {
-            carrier.handle_rx(client, &mut batch).await?;
-            tokio::task::consume_budget().await;
+/// What arrives from one peer.
+#[derive(Debug)]
+pub(super) struct Reader {
+    inbox: Inbox,
+    splitter: Splitter,
+}
+
+impl Reader {
+    /// A reader that begins with what was read already.
+    pub(super) fn new(wire: Wire, head: BytesMut) -> Self {
+        Self {
+            inbox: Inbox::new(head),
+            splitter: Splitter::new(wire),
         }
-        if fill(&mut inbox, incoming, splitter.patience()).await? == 0 {
-            return match splitter.is_idle() && inbox.bytes.is_empty() {
-                true => Ok(()),
-                false => {
-                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer left in the middle of a message").into())
+    }
+
+    /// Reads until the stream ends, and hands over what came. `Ok` when it ended between two messages.
+    pub(super) async fn read<C: Carrier, R: AsyncRead + Unpin>(
+        &mut self,
+        carrier: &C,
+        client: &Client,
+        incoming: &mut R,
+    ) -> Result<(), CarrierError> {
+        loop {
+            // The limit is asked for each time: a hello in one batch raises it for the next.
+            loop {
+                let next = self.splitter.split(&mut self.inbox.bytes, client.max_frame())?;
+                let Some(mut batch) = next else { break };
+                carrier.handle_rx(client, &mut batch).await?;
+                if let Some(buffer) = batch.stream() {
+                    self.inbox.take_back(mem::take(buffer));
                 }
-            };
+                tokio::task::consume_budget().await;
+            }
+            if fill(&mut self.inbox, incoming, self.splitter.patience()).await? == 0 {
+                return match self.splitter.is_idle() && self.inbox.bytes.is_empty() {
+                    true => Ok(()),
+                    false => Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the peer left in the middle of a message",
+                    )
+                    .into()),
+                };
+            }
+            client.heard();
         }
-        client.heard();
     }
 }
 
@@ -59,7 +80,8 @@ async fn fill<R: AsyncRead + Unpin>(
         return Ok(inbox.fill(incoming).await?);
     };
     let what = || "the peer stopped in the middle of a message; the rest of it".to_owned();
-    match timeout(after, inbox.fill(incoming)).await {
+    // Seldom needed: a link that waits has no room for it.
+    match Box::pin(timeout(after, inbox.fill(incoming))).await {
         Ok(read) => Ok(read?),
         Err(_) => Err(CarrierError::Timeout { what: what(), after }),
     }
@@ -70,15 +92,15 @@ async fn fill<R: AsyncRead + Unpin>(
 pub(super) enum Splitter {
     Sig1,
     Packed,
-    Pysig(Documents),
+    Pysig(Box<Documents>),
 }
 
 impl Splitter {
-    pub(super) fn new(wire: Wire, max_frame: usize) -> Self {
+    pub(super) fn new(wire: Wire) -> Self {
         match wire {
             Wire::Sig1 => Self::Sig1,
             Wire::Packed => Self::Packed,
-            Wire::Pysig => Self::Pysig(Documents::new(max_frame)),
+            Wire::Pysig => Self::Pysig(Box::new(Documents::new(HELLO_MAX_FRAME))),
         }
     }
 
@@ -210,7 +232,7 @@ mod tests {
         let small = br#"{"id":1,"method":"get_version"}"#;
         let large = format!(r#"{{"id":2,"padding":"{}"}}"#, "x".repeat(2 * HELLO_MAX_FRAME));
         let mut bytes = BytesMut::from(&[&small[..], large.as_bytes(), small].concat()[..]);
-        let mut splitter = Splitter::new(Wire::Pysig, HELLO_MAX_FRAME);
+        let mut splitter = Splitter::new(Wire::Pysig);
         let first = splitter.split(&mut bytes, HELLO_MAX_FRAME).unwrap();
         let frames = |batch: Option<Batch>| {
             let mut batch = batch.unwrap();
@@ -225,7 +247,7 @@ mod tests {
     #[test]
     fn promise_10_a_document_beyond_the_limit_is_refused_where_none_was_accepted() {
         let mut bytes = BytesMut::from(format!(r#"["{}"]"#, "x".repeat(HELLO_MAX_FRAME)).as_bytes());
-        let mut splitter = Splitter::new(Wire::Pysig, 16 * HELLO_MAX_FRAME);
+        let mut splitter = Splitter::new(Wire::Pysig);
         assert!(splitter.split(&mut bytes, HELLO_MAX_FRAME).is_err());
     }
 }

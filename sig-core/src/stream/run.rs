@@ -1,10 +1,13 @@
 //! The two ways a stream carrier runs, and the life of one link.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::io::ReadHalf;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -12,12 +15,12 @@ use tracing::{debug, info, warn};
 
 use super::detect::{self, ANSWER_PATIENCE, Answer};
 use super::link::{Link, Peer, Wire};
-use super::reader;
+use super::reader::Reader;
 use super::undecided::Undecided;
-use super::writer::part;
+use super::writer::{Registered, part};
 use super::{Dialect, GOODBYE, Medium, StreamCarrier};
 use crate::carrier::Carrier as _;
-use crate::client::{Disconnect, Reason};
+use crate::client::{Client, Disconnect, Reason};
 use crate::error::CarrierError;
 use crate::uplink::Uplink;
 
@@ -63,31 +66,93 @@ impl End {
     }
 }
 
+/// What the links of one run of a listening carrier share.
+struct Run<M: Medium> {
+    carrier: Arc<StreamCarrier<M>>,
+    router: Uplink,
+    stop: CancellationToken,
+    undecided: Arc<Undecided>,
+}
+
+impl<M: Medium> Run<M> {
+    /// One link that was accepted, from its first byte to its end.
+    ///
+    /// This future is most of what an idle link needs: what is over is in boxes, which are gone by then.
+    fn welcome(self: Arc<Self>, link: Link<M::Io>) -> impl Future<Output = ()> + Send {
+        let address = link.address.clone();
+        let detecting = Box::pin(Arc::clone(&self).detect(link));
+        async move {
+            let Some(peer) = detecting.await else { return };
+            match self.carrier.serve(peer, &self.router, &self.stop).await {
+                Ok(()) => debug!(carrier = M::NAME, address, "link ended"),
+                Err(error) => info!(carrier = M::NAME, address, %error, "link ended"),
+            }
+        }
+    }
+
+    /// Ends the links when the carrier is told to stop. One that comes later looks for itself.
+    async fn stop_links(self: Arc<Self>) {
+        self.stop.cancelled().await;
+        self.carrier.writers.stop();
+    }
+
+    /// Finds out what a peer speaks. `None`: nothing that could be served, and it is gone.
+    async fn detect(self: Arc<Self>, mut link: Link<M::Io>) -> Option<Peer<M::Io>> {
+        let carrier = &*self.carrier;
+        if carrier.dialect == Dialect::Pysig {
+            return Some(Peer::new(link, Wire::Pysig, BytesMut::new()));
+        }
+        let place = self.undecided.enter();
+        let detected = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            () = place.evicted() => Err(CarrierError::Other(format!(
+                "more than {MAX_UNDECIDED} connections said nothing; this was the oldest"
+            ))),
+            detected = detect::listener(&mut link.io, carrier.dialect, carrier.wire_encoding(), link.patience) => detected,
+        };
+        drop(place);
+        let address = &link.address;
+        match detected {
+            Ok(Some(detected)) => return Some(Peer::new(link, detected.wire, detected.head)),
+            Ok(None) => debug!(carrier = M::NAME, address, "left without a word"),
+            Err(error) => {
+                info!(carrier = M::NAME, address, %error, "connection refused");
+                part(link.io).await;
+            }
+        }
+        None
+    }
+}
+
 impl<M: Medium> StreamCarrier<M> {
     /// Accepts links until told to stop. A link's failure is its own.
     pub(super) async fn listen(self: Arc<Self>, router: &Uplink) -> Result<(), CarrierError> {
-        let closing = CloseOnDrop(&self.medium);
-        let stop = router.stop_token().child_token();
-        let (links, undecided) = (TaskTracker::new(), Undecided::new(MAX_UNDECIDED));
+        let run = Arc::new(Run {
+            carrier: Arc::clone(&self),
+            router: router.clone(),
+            stop: router.stop_token().child_token(),
+            undecided: Undecided::new(MAX_UNDECIDED),
+        });
+        let (closing, links) = (CloseOnDrop(&self.medium), TaskTracker::new());
+        // One task watches the token for all links.
+        router.spawn(M::NAME, links.track_future(Arc::clone(&run).stop_links()));
         let mut pause = ACCEPT_PAUSE.0;
         let ended = loop {
             let next = tokio::select! {
                 biased;
-                () = stop.cancelled() => break Ok(()),
+                () = run.stop.cancelled() => break Ok(()),
                 next = self.medium.next() => next,
             };
             match next {
                 Ok(link) => {
                     pause = ACCEPT_PAUSE.0;
-                    let (this, uplink, stop) = (Arc::clone(&self), router.clone(), stop.clone());
-                    let undecided = Arc::clone(&undecided);
-                    let life = async move { this.welcome(link, &uplink, &stop, &undecided).await };
-                    router.spawn(M::NAME, links.track_future(life));
+                    router.spawn(M::NAME, links.track_future(Arc::clone(&run).welcome(link)));
                 }
                 Err(CarrierError::Io(error)) => {
                     warn!(carrier = M::NAME, %error, "cannot accept a connection; trying again in {pause:?}");
                     tokio::select! {
-                        () = stop.cancelled() => break Ok(()),
+                        () = run.stop.cancelled() => break Ok(()),
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(ACCEPT_PAUSE.1);
@@ -96,41 +161,10 @@ impl<M: Medium> StreamCarrier<M> {
             }
         };
         drop(closing);
-        stop.cancel();
+        run.stop.cancel();
         links.close();
         links.wait().await;
         ended
-    }
-
-    /// One link that was accepted, from its first byte to its end.
-    async fn welcome(&self, link: Link<M::Io>, router: &Uplink, stop: &CancellationToken, undecided: &Arc<Undecided>) {
-        let address = link.address.clone();
-        let peer = if self.dialect == Dialect::Pysig {
-            Peer::new(link, Wire::Pysig, BytesMut::new())
-        } else {
-            let place = undecided.enter();
-            let mut link = link;
-            let detected = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = place.evicted() => Err(CarrierError::Other(format!(
-                    "more than {MAX_UNDECIDED} connections said nothing; this was the oldest"
-                ))),
-                detected = detect::listener(&mut link.io, self.dialect, self.wire_encoding(), link.patience) => detected,
-            };
-            match detected {
-                Ok(Some(detected)) => Peer::new(link, detected.wire, detected.head),
-                Ok(None) => return debug!(carrier = M::NAME, address, "left without a word"),
-                Err(error) => {
-                    info!(carrier = M::NAME, address, %error, "connection refused");
-                    return part(link.io).await;
-                }
-            }
-        };
-        match self.serve(peer, router, stop).await {
-            Ok(()) => debug!(carrier = M::NAME, address, "link ended"),
-            Err(error) => info!(carrier = M::NAME, address, %error, "link ended"),
-        }
     }
 
     /// Connects once, and serves that link.
@@ -143,8 +177,13 @@ impl<M: Medium> StreamCarrier<M> {
             connected = self.connect() => connected?,
         };
         let address = peer.link.address.clone();
+        let mut serving = pin!(self.serve(peer, router, stop));
         tokio::select! {
-            ended = self.serve(peer, router, stop) => ended,
+            ended = &mut serving => ended,
+            () = stop.cancelled() => {
+                self.writers.stop();
+                serving.await
+            }
             () = detect::late_answer(silent) => Err(CarrierError::Other(format!(
                 "{address} answered in sig/1 after all, later than {ANSWER_PATIENCE:?}; connecting again"
             ))),
@@ -191,29 +230,53 @@ impl<M: Medium> StreamCarrier<M> {
     }
 
     /// The life of a client.
-    async fn serve(&self, peer: Peer<M::Io>, router: &Uplink, stop: &CancellationToken) -> Result<(), CarrierError> {
+    fn serve<'a>(
+        &'a self,
+        peer: Peer<M::Io>,
+        router: &'a Uplink,
+        stop: &'a CancellationToken,
+    ) -> impl Future<Output = Result<(), CarrierError>> + Send + 'a {
+        // Out here, where what is only passed on takes no room in the future.
         let info = peer.info(M::NAME, self.profile().max_frame);
         let Peer { link, wire, head } = peer;
         let (mut incoming, outgoing) = tokio::io::split(link.io);
+        let mut reader = Reader::new(wire, head);
         let registered = self.writers.register(wire, outgoing);
-        let client = match self.handle_client_connected(router, registered.id(), info).await {
-            Ok(client) => client,
-            Err(error) => {
-                registered.close(false).await.say(&mut incoming).await;
-                return Err(error);
-            }
-        };
-        let end = tokio::select! {
-            biased;
-            why = registered.closing() => End::LetGo(why),
-            () = stop.cancelled() => End::Stopped,
-            ended = reader::read(self, &client, &mut incoming, wire, head) => match ended {
-                Ok(()) => End::Closed,
-                Err(error) => End::Failed(error),
-            },
-        };
+        let connected = self.handle_client_connected(router, registered.id(), info);
+        async move {
+            let client = match connected.await {
+                Ok(client) => client,
+                Err(error) => {
+                    Box::pin(async { registered.close(false).await.say(&mut incoming).await }).await;
+                    return Err(error);
+                }
+            };
+            let end = if stop.is_cancelled() {
+                End::Stopped
+            } else {
+                tokio::select! {
+                    biased;
+                    why = registered.closing() => why.map_or(End::Stopped, End::LetGo),
+                    ended = reader.read(self, &client, &mut incoming) => match ended {
+                        Ok(()) => End::Closed,
+                        Err(error) => End::Failed(error),
+                    },
+                }
+            };
+            Box::pin(self.part(client, registered, incoming, end)).await
+        }
+    }
+
+    /// The end of a client.
+    async fn part(
+        &self,
+        client: Client,
+        registered: Registered<M::Io>,
+        mut incoming: ReadHalf<M::Io>,
+        end: End,
+    ) -> Result<(), CarrierError> {
         if matches!(&end, End::Failed(error) if !matches!(error, CarrierError::Io(_)) && client.refuse(error)) {
-            let _ = timeout(GOODBYE, registered.closing()).await;
+            let _ = timeout(GOODBYE, registered.let_go()).await;
         }
         let finish = matches!(end, End::Closed | End::Stopped);
         let goodbye = registered.close(finish).await;

@@ -1,18 +1,19 @@
 //! The table of clients and the way out to each.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut as _, BytesMut};
 use dashmap::DashMap;
 use sig_wire::frame::HEADER_LEN;
 use sig_wire::{Flags, Kind, encode_header};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio::sync::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::GOODBYE;
+use super::inbox::drain;
 use super::link::Wire;
 use crate::batch::Batch;
 use crate::client::{ClientId, Disconnect, Reason};
@@ -43,8 +44,9 @@ impl<Io: AsyncRead + AsyncWrite> Writers<Io> {
                 io,
                 scratch: BytesMut::new(),
             }),
-            closing: CancellationToken::new(),
-            why: OnceLock::new(),
+            let_go: OnceLock::new(),
+            stopped: AtomicBool::new(false),
+            told: Notify::new(),
         });
         self.table.insert(writer.id, Arc::clone(&writer));
         Registered {
@@ -68,6 +70,13 @@ impl<Io: AsyncRead + AsyncWrite> Writers<Io> {
         }
     }
 
+    /// Tells the links of all clients that are there now to end in good order.
+    pub(super) fn stop(&self) {
+        let mut writers: Vec<_> = self.table.iter().map(|writer| Arc::clone(&writer)).collect();
+        writers.sort_unstable_by_key(|writer| writer.id);
+        writers.iter().for_each(|writer| writer.stop());
+    }
+
     /// How many clients there are.
     pub(super) fn count(&self) -> usize {
         self.table.len()
@@ -84,8 +93,12 @@ struct Writer<Io> {
     id: ClientId,
     wire: Wire,
     out: Mutex<Out<Io>>,
-    closing: CancellationToken,
-    why: OnceLock<Disconnect>,
+    /// Why nothing more is written: the router let go of the client, writing failed, or the link has ended.
+    let_go: OnceLock<Disconnect>,
+    /// The carrier was told to stop; what is being written may be finished.
+    stopped: AtomicBool,
+    /// One of the two was changed.
+    told: Notify,
 }
 
 #[derive(Debug)]
@@ -97,13 +110,13 @@ struct Out<Io> {
 
 impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
     async fn send(&self, batch: &mut Batch) -> Result<(), CarrierError> {
-        if self.closing.is_cancelled() {
+        if self.let_go.get().is_some() {
             return Err(CarrierError::UnknownClient(self.id));
         }
         let written = tokio::select! {
-            biased; // The write first: it seldom waits, and then the token is never looked at.
+            biased; // The write first: it seldom waits, and then the other is never looked at.
             written = self.write(batch) => written,
-            () = self.closing.cancelled() => return Err(CarrierError::UnknownClient(self.id)),
+            _ = self.told(|writer| writer.let_go.get()) => return Err(CarrierError::UnknownClient(self.id)),
         };
         if let Err(error) = &written {
             // Half a frame may be out: nothing can follow it.
@@ -138,11 +151,30 @@ impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
         }
         io.flush().await
     }
+}
 
+impl<Io> Writer<Io> {
     /// The first reason stays.
     fn close(&self, why: Disconnect) {
-        let _ = self.why.set(why);
-        self.closing.cancel();
+        let _ = self.let_go.set(why);
+        self.told.notify_waiters();
+    }
+
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.told.notify_waiters();
+    }
+
+    /// Waits until there is something to be told.
+    async fn told<'a, T>(&'a self, what: impl Fn(&'a Self) -> Option<T>) -> T {
+        loop {
+            // First, so that nothing is missed.
+            let told = self.told.notified();
+            if let Some(what) = what(self) {
+                return what;
+            }
+            told.await;
+        }
     }
 }
 
@@ -172,29 +204,49 @@ impl<Io: AsyncRead + AsyncWrite> Registered<Io> {
         self.writer.id
     }
 
-    /// Waits until the client is to be closed, and says why.
-    pub(super) async fn closing(&self) -> Disconnect {
-        self.writer.closing.cancelled().await;
-        let unknown = || Disconnect::new(Reason::LinkLost, "the carrier let go of it");
-        self.writer.why.get().cloned().unwrap_or_else(unknown)
+    /// Waits until the link is to end, and says why; `None`: because the carrier was told to stop.
+    pub(super) async fn closing(&self) -> Option<Disconnect> {
+        let is_stopped = |writer: &Writer<Io>| writer.stopped.load(Ordering::Acquire).then_some(None);
+        let why = |writer: &Writer<Io>| writer.let_go.get().cloned().map(Some);
+        self.writer
+            .told(|writer| why(writer).or_else(|| is_stopped(writer)))
+            .await
+    }
+
+    /// Waits until the router lets go of the client.
+    pub(super) async fn let_go(&self) {
+        self.writer.told(|writer| writer.let_go.get()).await;
     }
 
     /// Takes the client out of the table, so that no new batch comes. With `finish`, one that is being written now is
     /// waited for, up to a bound; otherwise, and after that, it is given up.
     pub(super) async fn close(self, finish: bool) -> Goodbye<Io> {
-        self.writers.table.remove(&self.writer.id);
+        self.leave();
         if finish {
             let _ = timeout(GOODBYE, self.writer.out.lock()).await;
         }
-        self.writer.closing.cancel();
+        self.release();
         Goodbye(Arc::clone(&self.writer))
+    }
+}
+
+impl<Io> Registered<Io> {
+    /// Takes the client out of the table.
+    fn leave(&self) {
+        self.writers.table.remove(&self.writer.id);
+    }
+
+    /// Wakes whoever writes to the client.
+    fn release(&self) {
+        let why = Disconnect::new(Reason::LinkLost, "the carrier let go of it");
+        self.writer.close(why);
     }
 }
 
 impl<Io> Drop for Registered<Io> {
     fn drop(&mut self) {
-        self.writers.table.remove(&self.writer.id);
-        self.writer.closing.cancel();
+        self.leave();
+        self.release();
     }
 }
 
@@ -223,10 +275,4 @@ pub(super) async fn part<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io) {
         drain(&mut io).await
     })
     .await;
-}
-
-async fn drain<R: AsyncRead + Unpin>(incoming: &mut R) -> io::Result<()> {
-    let mut dropped = [0; 512];
-    while incoming.read(&mut dropped).await? > 0 {}
-    Ok(())
 }

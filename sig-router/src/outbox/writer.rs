@@ -32,7 +32,8 @@ impl Outbox {
                 }
                 Take::At(due) => {
                     let woken = self.wake.notified();
-                    drop(tokio::time::timeout_at(due.into(), woken).await);
+                    // In a box: few peers ever wait like this, and all have this future.
+                    drop(Box::pin(tokio::time::timeout_at(due.into(), woken)).await);
                 }
                 Take::Empty => {
                     // An idle peer holds no buffer.

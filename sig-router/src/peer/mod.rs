@@ -133,11 +133,14 @@ impl Peer {
     pub(crate) fn start_sending(self: &Arc<Self>) {
         let peer = Arc::clone(self);
         self.tasks.spawn("sending", async move {
-            match peer.gone.run_until_cancelled(Arc::clone(&peer.outbox).send_all()).await {
-                Some(Err(error)) => peer.cut(&Disconnect::link_lost(error)),
-                // Everything is sent and nothing more will be: the goodbye, or the refusal, is out.
-                Some(Ok(())) => peer.cut(&Disconnect::closed()),
-                None => {}
+            tokio::select! {
+                biased;
+                () = peer.gone.cancelled() => {}
+                sent = Arc::clone(&peer.outbox).send_all() => match sent {
+                    Err(error) => peer.cut(&Disconnect::link_lost(error)),
+                    // Everything is sent and nothing more will be: the goodbye, or the refusal, is out.
+                    Ok(()) => peer.cut(&Disconnect::closed()),
+                },
             }
         });
     }
