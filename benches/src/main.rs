@@ -1,18 +1,28 @@
-//! Measures sig. See `docs/PERFORMANCE.md`.
+//! Measures sig beside its peers. See `docs/PERFORMANCE.md`.
 
+mod compare;
 mod error;
+mod limits;
+mod options;
 mod parties;
 mod process;
-mod quick;
+mod results;
+mod run;
+mod stream;
+mod systems;
+mod wire;
+mod works;
 
 use std::process::ExitCode;
 
-use sig_bench_party::{Args, quit_with_parent};
+use clap::Parser as _;
+use sig_bench_party::Args;
 
 use crate::error::Failure;
+use crate::options::Options;
 
 fn main() -> ExitCode {
-    match run() {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("sig-bench: {failure}");
@@ -21,16 +31,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Failure> {
-    if std::env::args().nth(1).as_deref() == Some("hold") {
+/// The first argument tells a party from the benchmark, whose arguments are all options.
+fn start() -> Result<(), Failure> {
+    let first = std::env::args().nth(1).unwrap_or_default();
+    if first.is_empty() || first.starts_with('-') {
+        return compare::run(&Options::parse());
+    }
+    if first == "hold" {
         return process::hold(std::env::args_os().skip(2));
     }
     let args = Args::of_process()?;
-    if args.role == "run" {
-        return quick::run(&args);
+    match first.as_str() {
+        "run" => run::run(&args),
+        "fan" | "idle" => wire::run(&args),
+        role if role.starts_with("ideal-") || role.starts_with("raw-") => limits::run(&args),
+        _ => parties::run(&args),
     }
-    if args.held && args.role != "pub" {
-        quit_with_parent();
-    }
-    parties::run(args)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::say::quit_with_parent;
+
 /// What a party is to do: `ROLE URL [COUNT [SIZE]] [--NAME VALUE]...`.
 #[derive(Debug, Clone)]
 pub struct Args {
@@ -49,13 +51,17 @@ impl fmt::Display for BadArgs {
 impl std::error::Error for BadArgs {}
 
 impl Args {
-    /// Those of this process.
+    /// Those of this process, which from here on ends with whoever holds it. A publisher does so when it has begun.
     ///
     /// # Errors
     ///
     /// [`BadArgs`], to be shown.
     pub fn of_process() -> Result<Self, BadArgs> {
-        Self::parse(std::env::args().skip(1))
+        let args = Self::parse(std::env::args().skip(1))?;
+        if args.held && !args.role.ends_with("pub") {
+            quit_with_parent();
+        }
+        Ok(args)
     }
 
     /// Reads arguments.

@@ -4,26 +4,30 @@ const STEPS: usize = 64;
 const OCTAVES: usize = 36;
 
 /// How long things took, in nanoseconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Latencies {
+    /// Empty until the first one is counted: many subscribers of one process keep none.
     counts: Vec<u32>,
     total: u64,
-}
-
-impl Default for Latencies {
-    fn default() -> Self {
-        Self {
-            counts: vec![0; STEPS * OCTAVES],
-            total: 0,
-        }
-    }
 }
 
 impl Latencies {
     /// Counts one.
     pub fn add(&mut self, nanos: u64) {
+        self.counts.resize(STEPS * OCTAVES, 0);
         self.counts[place(nanos)] += 1;
         self.total += 1;
+    }
+
+    /// Adds those that were counted elsewhere.
+    pub fn absorb(&mut self, other: &Self) {
+        if other.total > 0 {
+            self.counts.resize(STEPS * OCTAVES, 0);
+            for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+                *count += more;
+            }
+            self.total += other.total;
+        }
     }
 
     /// The time that this share of all did not exceed, in microseconds.

@@ -15,6 +15,6 @@ pub use clock::now_ns;
 pub use latency::Latencies;
 pub use payload::{Corrupt, LAST, SMALLEST, Seen, Stamper, check, publisher_of, sequence_of};
 pub use round_trips::round_trips;
-pub use say::{begin, quit_with_parent, ready, row};
+pub use say::{published, ready, ready_to_publish, row};
 pub use source::Source;
 pub use tally::{QUIET, Tally};

@@ -4,9 +4,10 @@ use std::io::{BufRead, Read, Write, stdin, stdout};
 
 use serde::Serialize;
 
-/// Ends this process when whoever started it is gone: standard input has ended. To be called once, at the start of a
-/// party that was told to with `--held`; without, a party started by hand in the background would end at once.
-pub fn quit_with_parent() {
+use crate::{Args, now_ns};
+
+/// Ends this process when whoever started it is gone: standard input has ended.
+pub(crate) fn quit_with_parent() {
     std::thread::spawn(|| {
         let mut rest = [0; 64];
         while matches!(stdin().lock().read(&mut rest), Ok(read) if read > 0) {}
@@ -14,16 +15,25 @@ pub fn quit_with_parent() {
     });
 }
 
-/// Waits for the line that lets a publisher begin; false when whoever started it is gone.
-#[must_use]
-pub fn begin() -> bool {
-    let mut line = String::new();
-    matches!(stdin().lock().read_line(&mut line), Ok(read) if read > 0)
-}
-
-/// Says that the party is ready: a listener has its subscription, a publisher its connection.
+/// Says that the party is ready: a listener has its subscription, a broker its port.
 pub fn ready() {
     line("ready");
+}
+
+/// Says that a publisher is connected, and waits for the line that lets it begin, if somebody holds it. False when
+/// that one is gone.
+#[must_use]
+pub fn ready_to_publish(args: &Args) -> bool {
+    ready();
+    if !args.held {
+        return true;
+    }
+    let mut told = String::new();
+    if !matches!(stdin().lock().read_line(&mut told), Ok(read) if read > 0) {
+        return false;
+    }
+    quit_with_parent();
+    true
 }
 
 /// Says a row of figures.
@@ -32,6 +42,27 @@ pub fn row(figures: &impl Serialize) {
         Ok(text) => line(&text),
         Err(error) => eprintln!("cannot write the figures as JSON: {error}"),
     }
+}
+
+/// Says what a publisher did: so many events since it began.
+pub fn published(sent: u64, begun_ns: u64) {
+    #[derive(Serialize)]
+    struct Row {
+        role: &'static str,
+        sent: u64,
+        begun_ns: u64,
+        ended_ns: u64,
+        per_second: f64,
+    }
+    let ended_ns = now_ns();
+    let seconds = ended_ns.saturating_sub(begun_ns) as f64 / 1e9;
+    row(&Row {
+        role: "pub",
+        sent,
+        begun_ns,
+        ended_ns,
+        per_second: (sent as f64 / seconds).round(),
+    });
 }
 
 fn line(text: &str) {

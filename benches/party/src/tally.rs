@@ -121,6 +121,21 @@ impl Tally {
         self.received
     }
 
+    /// Adds what another subscriber to the same events counted.
+    pub fn absorb(&mut self, other: &Self) {
+        self.publishers.extend(other.publishers.iter().cloned());
+        self.going += other.going;
+        self.received += other.received;
+        self.corrupt += other.corrupt;
+        self.disordered += other.disordered;
+        self.bytes += other.bytes;
+        if other.received > 0 {
+            self.first_ns = self.first_ns.min(other.first_ns);
+        }
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.latencies.absorb(&other.latencies);
+    }
+
     /// Says the row. What was lost behind the last event that came only the publisher knows.
     pub fn say(&self) {
         let seconds = self.last_ns.saturating_sub(self.first_ns) as f64 / 1e9;
@@ -148,13 +163,23 @@ impl Tally {
     /// # Cancel safety
     ///
     /// As that of `next`, which must be cancel safe itself.
-    pub async fn listen(mut self, mut next: impl AsyncFnMut(&mut Self) -> bool) {
+    pub async fn listen(mut self, next: impl AsyncFnMut(&mut Self) -> bool) {
+        self.take_all(next).await;
+        self.say();
+    }
+
+    /// As [`listen`](Self::listen), without saying anything.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of `next`.
+    pub async fn take_all(&mut self, mut next: impl AsyncFnMut(&mut Self) -> bool) {
         let mut since = (self.received, Instant::now());
         loop {
             let patience = if self.received == 0 { FIRST } else { QUIET };
             let burst = async {
                 for _ in 0..BURST {
-                    if !next(&mut self).await {
+                    if !next(self).await {
                         return false;
                     }
                 }
@@ -169,7 +194,6 @@ impl Tally {
             }
             since = (self.received, Instant::now());
         }
-        self.say();
     }
 }
 

@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use sig_bench_party::{Args, ready, round_trips};
 use sig_core::RawJson;
-use sig_router::Request;
+use sig_router::{ClientRouter, Request};
 
-use super::connect;
 use crate::error::Failure;
 
-pub(super) async fn answer(args: &Args) -> Result<(), Failure> {
-    let client = connect(&args.url).await?;
+pub(super) async fn answer(client: &ClientRouter) -> Result<(), Failure> {
     let _sender = client
         .add_remote_sender("oracle")
         .request("echo", |request: Request| Ok(request.raw_params().clone()))
@@ -20,8 +18,7 @@ pub(super) async fn answer(args: &Args) -> Result<(), Failure> {
     std::future::pending().await
 }
 
-pub(super) async fn ask(args: &Args) -> Result<(), Failure> {
-    let client = connect(&args.url).await?;
+pub(super) async fn ask(args: &Args, client: &ClientRouter) -> Result<(), Failure> {
     ready();
     round_trips(args, async |sequence| {
         // JSON text of the wanted size, with the number in it.

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use sig_bench_party::{Args, Stamper, check, ready, round_trips};
-use sig_router::Payload;
+use sig_router::{ClientRouter, Payload};
 
-use super::{PATIENCE, connect};
+use super::PATIENCE;
 use crate::error::Failure;
 
-pub(super) async fn pong(args: &Args) -> Result<(), Failure> {
-    let client = connect(&args.url).await?;
+pub(super) async fn pong(client: &ClientRouter) -> Result<(), Failure> {
     let mut stream = client.listen_remote("ping/there").await?;
     let sender = client.add_remote_sender("pong").event("back").connect().await?;
     let back = sender.signal("back")?;
@@ -20,8 +19,7 @@ pub(super) async fn pong(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) async fn ping(args: &Args) -> Result<(), Failure> {
-    let client = connect(&args.url).await?;
+pub(super) async fn ping(args: &Args, client: &ClientRouter) -> Result<(), Failure> {
     let mut stream = client.listen_remote("pong/back").await?;
     let sender = client.add_remote_sender("ping").event("there").connect().await?;
     let there = sender.signal("there")?;

@@ -2,6 +2,8 @@
 
 mod asking;
 mod echo;
+mod inside;
+mod local;
 mod publish;
 mod subscribe;
 
@@ -16,22 +18,38 @@ use crate::error::Failure;
 /// How long a party waits for its router.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where the events of the publisher with this number come from.
+/// The sender of the publisher with this number.
 fn name_of(publisher: u64) -> String {
     format!("pub{publisher}")
 }
 
 #[tokio::main]
-pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
+    let url = args.url.as_str();
     match args.role.as_str() {
-        "sub" => subscribe::run(&args).await,
-        "pub" => publish::run(&args).await,
-        "ping" => echo::ping(&args).await,
-        "pong" => echo::pong(&args).await,
-        "req" => asking::ask(&args).await,
-        "rep" => asking::answer(&args).await,
+        "sub" => {
+            let client = connect(url).await?;
+            let listening = subscribe::Listening::to(args, &client).await?;
+            sig_bench_party::ready();
+            listening.run(args).await;
+            client.close(Duration::from_secs(1)).await;
+            Ok(())
+        }
+        "pub" => {
+            let mut clients = Vec::new();
+            for _ in 0..args.publishers {
+                clients.push(connect(url).await?);
+            }
+            publish::run(args, clients).await
+        }
+        "ping" => echo::ping(args, &connect(url).await?).await,
+        "pong" => echo::pong(&connect(url).await?).await,
+        "req" => asking::ask(args, &connect(url).await?).await,
+        "rep" => asking::answer(&connect(url).await?).await,
+        "inside" => inside::run(args).await,
+        role if role.starts_with("local-") => local::run(args).await,
         role => Err(Failure::new(format!(
-            "there is no role `{role}`; there are sub, pub, ping, pong, req, rep, and `run tcp` or `run ipc` for broker, sub and pub in one go"
+            "there is no role `{role}`; there are sub, pub, ping, pong, req and rep, and `run tcp` for all of it in one go"
         ))),
     }
 }

@@ -2,30 +2,20 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use sig_bench_party::{Args, Source, begin, now_ns, quit_with_parent, ready, row};
+use sig_bench_party::{Args, Source, now_ns, published, ready_to_publish};
 use sig_router::{ClientRouter, Payload, RemoteSender};
 use tokio::task::JoinSet;
 
-use super::{connect, name_of};
+use super::name_of;
 use crate::error::Failure;
 
 /// How long what was triggered may take to go out.
 const GRACE: Duration = Duration::from_secs(60);
 
-#[derive(Serialize)]
-struct Row {
-    role: &'static str,
-    sent: u64,
-    begun_ns: u64,
-    ended_ns: u64,
-    per_second: f64,
-}
-
-pub(super) async fn run(args: &Args) -> Result<(), Failure> {
+/// Publishes from all clients at once, each with a sender of its own.
+pub(super) async fn run(args: &Args, clients: Vec<ClientRouter>) -> Result<(), Failure> {
     let mut publishers = Vec::new();
-    for number in 0..args.publishers {
-        let client = connect(&args.url).await?;
+    for (number, client) in (0..).zip(clients) {
         let sender = client
             .add_remote_sender(name_of(number))
             .events(names(args.topics, args.publishers))
@@ -33,12 +23,8 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
             .await?;
         publishers.push((client, sender));
     }
-    ready();
-    if args.held {
-        if !begin() {
-            return Ok(());
-        }
-        quit_with_parent();
+    if !ready_to_publish(args) {
+        return Ok(());
     }
     let begun_ns = now_ns();
     let mut tasks = JoinSet::new();
@@ -53,14 +39,7 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
         sent += count;
         clients.push((client, sender));
     }
-    let ended_ns = now_ns();
-    row(&Row {
-        role: "pub",
-        sent,
-        begun_ns,
-        ended_ns,
-        per_second: (sent as f64 * 1e9 / (ended_ns - begun_ns) as f64).round(),
-    });
+    published(sent, begun_ns);
     for (client, _sender) in clients {
         client.close(GRACE).await;
     }

@@ -1,42 +1,57 @@
 //! A subscriber that reads the stream and checks each event.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sig_bench_party::{Args, Tally, ready};
+use sig_bench_party::{Args, Tally};
+use sig_router::{ClientRouter, RemoteEventStream};
 
-use super::{connect, name_of};
+use super::name_of;
 use crate::error::Failure;
 
-pub(super) async fn run(args: &Args) -> Result<(), Failure> {
-    let client = connect(&args.url).await?;
-    let topic = match args.publishers {
-        1 if args.topics == 1 => format!("{}/tick", name_of(0)),
-        // The whole sender.
-        1 => name_of(0),
-        _ => "#tick".to_owned(),
-    };
-    let mut stream = client.listen_remote(topic.as_str()).await?;
-    ready();
-    let pause = (args.slow_us > 0).then(|| Duration::from_micros(args.slow_us));
-    Tally::new(args.publishers)
-        .listen(async |tally| {
-            loop {
-                let Some(event) = stream.recv().await else {
-                    return false;
-                };
-                // What was lost shows in the numbers.
-                let Ok(event) = event else { continue };
-                let Ok(payload) = event.payload() else { return false };
-                if let Some(pause) = pause {
-                    tokio::time::sleep(pause).await;
+/// A subscription.
+#[derive(Debug)]
+pub(super) struct Listening {
+    stream: RemoteEventStream,
+}
+
+impl Listening {
+    pub(super) async fn to(args: &Args, client: &ClientRouter) -> Result<Self, Failure> {
+        let topic = match args.publishers {
+            1 if args.topics == 1 => format!("{}/tick", name_of(0)),
+            // The whole sender.
+            1 => name_of(0),
+            _ => "#tick".to_owned(),
+        };
+        let stream = client.listen_remote(topic.as_str()).await?;
+        Ok(Self { stream })
+    }
+
+    /// Takes all events, slowly at first if it is told so, and says the row.
+    pub(super) async fn run(mut self, args: &Args) {
+        let slow = args.slow_us > 0;
+        let pause = Duration::from_micros(args.slow_us);
+        let until = Instant::now() + Duration::from_secs_f64(args.seconds.unwrap_or(0.0));
+        let stream = &mut self.stream;
+        Tally::new(args.publishers)
+            .listen(async |tally| {
+                loop {
+                    let Some(event) = stream.recv().await else {
+                        return false;
+                    };
+                    // What was lost shows in the numbers.
+                    let Ok(event) = event else { continue };
+                    let Ok(payload) = event.payload() else { return false };
+                    // Presence comes too where the whole sender is heard.
+                    if event.name().is_channel() && args.topics > 1 {
+                        continue;
+                    }
+                    let on = !tally.take(payload.bytes());
+                    if slow && Instant::now() < until {
+                        tokio::time::sleep(pause).await;
+                    }
+                    return on;
                 }
-                // Presence, where the whole sender is heard.
-                if !payload.bytes().is_empty() && !event.name().as_str().starts_with("#c") {
-                    return !tally.take(payload.bytes());
-                }
-            }
-        })
-        .await;
-    client.close(Duration::from_secs(1)).await;
-    Ok(())
+            })
+            .await;
+    }
 }

@@ -143,7 +143,13 @@ impl Child {
         self.pid
     }
 
-    fn failed(&self, how: &str) -> Failure {
+    /// Whether it has not ended.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// What went wrong, with what it wrote to standard error.
+    pub(crate) fn failed(&self, how: &str) -> Failure {
         let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         let errors = String::from_utf8_lossy(&errors);
         let errors = errors.trim();
@@ -170,14 +176,4 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// What a process used of all cores so far, in seconds: user and system, from `/proc`.
-pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program is in parentheses and may hold blanks.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok());
-    let per_second = rustix::param::clock_ticks_per_second() as f64;
-    Some((ticks(11)? + ticks(12)?) / per_second)
 }

@@ -2,8 +2,9 @@
 //! outlives the benchmark, however that ends.
 
 use std::ffi::OsString;
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{Read, Write, copy, stdin, stdout};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::error::Failure;
 
@@ -14,12 +15,13 @@ pub(crate) fn hold(mut command: impl Iterator<Item = OsString>) -> Result<(), Fa
     let mut child = Command::new(program)
         .args(command)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| Failure::of(format!("cannot start {name}"), error))?;
-    let mut out = stdout().lock();
-    writeln!(out, "{}", child.id())?;
-    out.flush()?;
-    drop(out);
+    writeln!(stdout(), "{}", child.id())?;
+    if let Some(mut said) = child.stdout.take() {
+        thread::spawn(move || copy(&mut said, &mut stdout()));
+    }
     let mut rest = [0; 64];
     while matches!(stdin().lock().read(&mut rest), Ok(read) if read > 0) {}
     let _ = child.kill();

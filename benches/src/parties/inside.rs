@@ -1,0 +1,147 @@
+//! Triggers inside a process: nanoseconds for one, with listeners that are called on the spot.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use serde::Serialize;
+use sig_bench_party::{Args, row};
+use sig_router::{Event, EventStream, Listener, Router, Signal};
+
+use crate::error::Failure;
+
+/// How many triggers are timed at once, and how many of these times the best and the middle one are of.
+const BATCH: u64 = 20_000;
+const BATCHES: usize = 50;
+/// How many further listeners their cost is taken from.
+const FURTHER: usize = 8;
+/// How many events a stream is given before they are taken from it.
+const STREAMED: u64 = 200;
+
+#[derive(Serialize)]
+struct Row {
+    role: &'static str,
+    /// `try_trigger` with one listener.
+    one_listener_ns: f64,
+    /// The same with `trigger().await`.
+    one_listener_async_ns: f64,
+    /// What each further listener adds.
+    further_listener_ns: f64,
+    /// One listener, and a stream on another event of the same sender.
+    stream_elsewhere_ns: f64,
+    /// One listener, and a stream on the same event: packed, queued, and taken (not timed).
+    stream_here_ns: f64,
+}
+
+struct World {
+    router: Router,
+    signal: Signal,
+    _sender: sig_router::Sender,
+    count: Arc<AtomicU64>,
+    listeners: Vec<Listener>,
+}
+
+impl World {
+    fn with(listeners: usize) -> Result<Self, Failure> {
+        let router = Router::new();
+        let sender = router.add_sender("clock").events(["tick", "tock"]).connect()?;
+        let mut world = Self {
+            signal: sender.signal("tick")?,
+            _sender: sender,
+            count: Arc::default(),
+            listeners: Vec::new(),
+            router,
+        };
+        for _ in 0..listeners {
+            let count = Arc::clone(&world.count);
+            world
+                .listeners
+                .push(world.router.add_listener("clock/tick", move |event: &Event<'_>| {
+                    let value = event.value::<u64>().copied().unwrap_or(0);
+                    // One thread alone triggers.
+                    count.store(count.load(Ordering::Relaxed) + (value & 1), Ordering::Relaxed);
+                })?);
+        }
+        Ok(world)
+    }
+
+    /// Nanoseconds per trigger: the median of many batches.
+    fn time(&self) -> Result<f64, Failure> {
+        let mut times = Vec::new();
+        for _ in 0..BATCHES {
+            let began = Instant::now();
+            for _ in 0..BATCH {
+                self.signal.try_trigger(black_box(&1u64))?;
+            }
+            times.push(began.elapsed().as_nanos() as f64 / BATCH as f64);
+        }
+        let expected = self.listeners.len() as u64 * BATCH * BATCHES as u64;
+        let counted = self.count.swap(0, Ordering::Relaxed);
+        if counted == expected {
+            Ok(median(times))
+        } else {
+            Err(Failure::new(format!("{counted} calls instead of {expected}")))
+        }
+    }
+
+    async fn time_async(&self) -> Result<f64, Failure> {
+        let mut times = Vec::new();
+        for _ in 0..BATCHES {
+            let began = Instant::now();
+            for _ in 0..BATCH {
+                self.signal.trigger(black_box(&1u64)).await?;
+            }
+            times.push(began.elapsed().as_nanos() as f64 / BATCH as f64);
+        }
+        Ok(median(times))
+    }
+
+    async fn time_with(&self, mut stream: EventStream) -> Result<f64, Failure> {
+        let mut times = Vec::new();
+        for _ in 0..BATCHES * 20 {
+            let began = Instant::now();
+            for _ in 0..STREAMED {
+                self.signal.try_trigger(black_box(&1u64))?;
+            }
+            times.push(began.elapsed().as_nanos() as f64 / STREAMED as f64);
+            for _ in 0..STREAMED {
+                stream
+                    .recv()
+                    .await
+                    .ok_or_else(|| Failure::new("the stream is over"))??;
+            }
+        }
+        Ok(median(times))
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+pub(super) async fn run(_: &Args) -> Result<(), Failure> {
+    let one = World::with(1)?;
+    one.time()?;
+    let one_listener_ns = one.time()?;
+    let one_listener_async_ns = one.time_async().await?;
+    let many = World::with(1 + FURTHER)?;
+    many.time()?;
+    let further_listener_ns = (many.time()? - one_listener_ns) / FURTHER as f64;
+    let elsewhere = World::with(1)?;
+    let _stream = elsewhere.router.listen("clock/tock")?;
+    elsewhere.time()?;
+    let stream_elsewhere_ns = elsewhere.time()?;
+    let here = World::with(1)?;
+    let stream = here.router.listen("clock/tick")?;
+    row(&Row {
+        role: "inside",
+        one_listener_ns,
+        one_listener_async_ns,
+        further_listener_ns,
+        stream_elsewhere_ns,
+        stream_here_ns: here.time_with(stream).await?,
+    });
+    Ok(())
+}

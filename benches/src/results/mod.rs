@@ -1,0 +1,122 @@
+//! What came out.
+
+mod json;
+mod musts;
+mod plot;
+mod table;
+
+use std::collections::BTreeMap;
+
+pub(crate) use json::write as write_json;
+pub(crate) use musts::show as show_musts;
+pub(crate) use plot::write as write_plot;
+pub(crate) use table::show as show_tables;
+
+use crate::systems::Side;
+use crate::works::Figures;
+
+/// The values of all rounds, by work, system and metric.
+#[derive(Debug, Default)]
+pub(crate) struct Results {
+    values: BTreeMap<String, Vec<OfSystem>>,
+    /// What failed: work, system and why.
+    pub(crate) failures: Vec<(String, &'static str, String)>,
+}
+
+/// What one system came to in one work.
+#[derive(Debug)]
+pub(crate) struct OfSystem {
+    pub(crate) name: &'static str,
+    pub(crate) side: Side,
+    /// In the order in which they were first seen.
+    pub(crate) metrics: Vec<(&'static str, Vec<f64>)>,
+}
+
+impl Results {
+    /// Adds what one run came to.
+    pub(crate) fn add(&mut self, work: &str, name: &'static str, side: Side, figures: &Figures) {
+        let systems = self.values.entry(work.to_owned()).or_default();
+        if !systems.iter().any(|system| system.name == name) {
+            systems.push(OfSystem {
+                name,
+                side,
+                metrics: Vec::new(),
+            });
+        }
+        let Some(system) = systems.iter_mut().find(|system| system.name == name) else {
+            return;
+        };
+        for (metric, value) in figures {
+            match system.metrics.iter_mut().find(|(known, _)| known == metric) {
+                Some((_, values)) => values.push(*value),
+                None => system.metrics.push((metric, vec![*value])),
+            }
+        }
+    }
+
+    /// The systems that a work was measured with.
+    pub(crate) fn of(&self, work: &str) -> &[OfSystem] {
+        self.values.get(work).map_or(&[], Vec::as_slice)
+    }
+
+    /// The median of a metric.
+    pub(crate) fn median(&self, work: &str, system: &str, metric: &str) -> Option<f64> {
+        let system = self.of(work).iter().find(|known| known.name == system)?;
+        system.median(metric)
+    }
+
+    /// The best median of a metric among the systems of a side.
+    pub(crate) fn best(
+        &self,
+        work: &str,
+        metric: &str,
+        more_is_better: bool,
+        among: impl Fn(Side) -> bool,
+    ) -> Option<f64> {
+        let systems = self.of(work).iter().filter(|system| among(system.side));
+        let medians = systems
+            .filter_map(|system| system.median(metric))
+            .filter(|value| value.is_finite());
+        medians.reduce(|one, other| if (one > other) == more_is_better { one } else { other })
+    }
+}
+
+impl OfSystem {
+    /// The median of a metric.
+    pub(crate) fn median(&self, metric: &str) -> Option<f64> {
+        let (_, values) = self.metrics.iter().find(|(known, _)| *known == metric)?;
+        Some(median(values))
+    }
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => sorted[odd / 2],
+        even => f64::midpoint(sorted[even / 2 - 1], sorted[even / 2]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_the_best_of_a_side() {
+        let mut results = Results::default();
+        for value in [3.0, 1.0, 2.0] {
+            results.add("w", "ours", Side::Ours, &vec![("m", value * 10.0)]);
+            results.add("w", "a", Side::Peer, &vec![("m", value)]);
+            results.add("w", "b", Side::Peer, &vec![("m", value + 0.5)]);
+        }
+        assert_eq!(results.median("w", "ours", "m"), Some(20.0));
+        let peers = |side| side == Side::Peer;
+        assert_eq!(results.best("w", "m", true, peers), Some(2.5));
+        assert_eq!(results.best("w", "m", false, peers), Some(2.0));
+        assert_eq!(results.best("w", "other", false, peers), None);
+        assert_eq!(median(&[4.0, 2.0]), 3.0);
+    }
+}
