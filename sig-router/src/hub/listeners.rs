@@ -76,6 +76,7 @@ impl Hub {
         match topic {
             Topic::Router => {
                 let removed = self.everything.remove(key);
+                registry.all_absent &= self.hears_of_everybody(&registry);
                 registry.let_go_of_mirrored(topic);
                 removed
             }
@@ -85,6 +86,7 @@ impl Hub {
                 };
                 let removed = group.remove(key);
                 drop(group);
+                registry.all_absent &= self.hears_of_everybody(&registry);
                 registry.let_go_of_mirrored(topic);
                 registry.forget_channel_if_unused(event);
                 removed

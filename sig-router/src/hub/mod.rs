@@ -64,6 +64,9 @@ struct Registry {
     last_generation: u64,
     /// Whether another router tells of any of them.
     mirrors: bool,
+    /// Whether somebody hears of everybody's presence who was told that nobody is there, since a link was lost. So senders
+    /// that were forgotten are absent when they become known again.
+    all_absent: bool,
 }
 
 impl Hub {
@@ -142,6 +145,13 @@ impl Hub {
         outlets.iter().for_each(|outlet| outlet.close());
     }
 
+    /// Whether anybody hears of every sender's presence.
+    fn hears_of_everybody(&self, registry: &Registry) -> bool {
+        let mut channels = [sig_core::CONNECT, sig_core::DISCONNECT].iter();
+        let is_heard = |name: &&str| registry.channels.get(*name).is_some_and(|group| group.len() > 0);
+        self.everything.len() > 0 || channels.any(is_heard)
+    }
+
     fn next_key(&self) -> ListenerKey {
         self.next_key.fetch_add(1, Ordering::Relaxed)
     }
@@ -184,7 +194,8 @@ impl Hub {
 
 impl Registry {
     fn sender(&mut self, name: &SenderName) -> Arc<SenderRecord> {
-        let new = || Arc::new(SenderRecord::new(name.clone()));
+        let is_absent = self.all_absent;
+        let new = || Arc::new(SenderRecord::new(name.clone(), is_absent));
         Arc::clone(self.senders.entry(name.clone()).or_insert_with(new))
     }
 

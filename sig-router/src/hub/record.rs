@@ -79,7 +79,7 @@ impl Connection {
 }
 
 impl SenderRecord {
-    pub(crate) fn new(name: SenderName) -> Self {
+    pub(super) fn new(name: SenderName, is_absent: bool) -> Self {
         Self {
             gate: Arc::new(Gate::of(name.clone())),
             name,
@@ -89,7 +89,7 @@ impl SenderRecord {
             forgotten: AtomicBool::new(false),
             passed: AtomicU64::new(0),
             mirrored: AtomicBool::new(false),
-            absent: AtomicBool::new(false),
+            absent: AtomicBool::new(is_absent),
         }
     }
 

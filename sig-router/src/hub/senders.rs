@@ -221,25 +221,36 @@ impl Hub {
         Some(event.last()?.event(&event))
     }
 
-    /// The link to another router is gone, and with it the senders that are known to be there.
+    /// The link to another router is gone, and with it the senders that are known to be there. Those that nobody names
+    /// are forgotten: over the next link they may be others.
     pub(crate) fn mirror_lost(&self, reason: Reason) {
-        let records: Vec<_> = self.registry.lock().senders.values().cloned().collect();
+        let records: Vec<_> = {
+            let mut registry = self.registry.lock();
+            registry.all_absent = self.hears_of_everybody(&registry);
+            registry.senders.values().cloned().collect()
+        };
         for record in records {
             record.set_mirrored(false);
             record.link_lost();
-            let connect = record.event(sig_core::CONNECT);
-            let known = connect.and_then(|connect| Some((connect.take_last()?, connect.series())));
+            self.tell_lost(&record, reason);
             drop(record.forget_last());
-            let Some((kept, series)) = known else { continue };
-            let Ok(mut presence) = kept.payload.decode::<crate::Presence>() else {
-                continue;
-            };
-            presence.reason = Some(reason.as_str().to_owned());
-            let payload = Payload::json(&presence).unwrap_or_default();
-            let disconnect = self.event(&record.name, &EventName::disconnect());
-            disconnect.set_series(series, kept.number);
-            self.spread(&disconnect, &Item::new(kept.number, &payload).marked_presence(true));
+            self.registry.lock().forget_if_unused(&record);
         }
+    }
+
+    /// Tells that a sender is gone with the link, if it was known to be there.
+    fn tell_lost(&self, record: &SenderRecord, reason: Reason) {
+        let connect = record.event(sig_core::CONNECT);
+        let known = connect.and_then(|connect| Some((connect.take_last()?, connect.series())));
+        let Some((kept, series)) = known else { return };
+        let Ok(mut presence) = kept.payload.decode::<crate::Presence>() else {
+            return;
+        };
+        presence.reason = Some(reason.as_str().to_owned());
+        let payload = Payload::json(&presence).unwrap_or_default();
+        let disconnect = self.event(&record.name, &EventName::disconnect());
+        disconnect.set_series(series, kept.number);
+        self.spread(&disconnect, &Item::new(kept.number, &payload).marked_presence(true));
     }
 
     /// Whether the event's sender sends to another router, and has to wait for a link to it.

@@ -1,0 +1,208 @@
+//! Who stays takes no more memory for all that come and go, and for links that are cut.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a broken assumption of a test is a panic with a line number"
+)]
+
+use std::alloc::System;
+
+use sig_router::{ClientRouter, Event, Payload, RemoteEventStream, RemoteSender, Router};
+use sig_tests::proxy::{Cable, Proxy};
+use sig_tests::rig::{TcpServer, client_of, connected, disconnected, holds, soon};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use tokio::sync::Mutex;
+
+#[global_allocator]
+static MEMORY: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Memory is counted for the whole program: one test at a time.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Events of each sender that comes and goes: many, so that what is remembered for a while is full soon.
+const EVENTS: usize = 60;
+
+/// What a visit may cost for good: less than anything that is remembered of it.
+const SLACK: usize = 500;
+
+/// The same where aliases of its events are remembered for a while.
+const SLACK_OF_EVENTS: usize = 75 * EVENTS;
+
+fn in_use() -> usize {
+    let stats = MEMORY.stats();
+    stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
+}
+
+/// Sees to it that what is in use does not grow from one round of visits to the next.
+///
+/// What may be of use for a while is thrown away by the thousand, now this and now that. So it is the least of a round
+/// that counts, and the first round does not: it is when all that fills up.
+async fn stays_flat(visits: usize, slack: usize, mut visit: impl AsyncFnMut(&str)) {
+    let mut least = Vec::new();
+    for round in 0..3 {
+        let mut lowest = usize::MAX;
+        for n in 0..visits {
+            visit(&format!("visitor{}", round * visits + n)).await;
+            lowest = lowest.min(in_use());
+        }
+        least.push(lowest);
+    }
+    println!("bytes in use at least: {least:?}");
+    assert!(least[2] < least[1] + visits * slack, "it grows: {least:?} bytes");
+}
+
+/// A server, one who stays, and where others come from.
+struct World {
+    server: TcpServer,
+    cable: Proxy,
+    stays: ClientRouter,
+    stream: RemoteEventStream,
+}
+
+fn events() -> Vec<String> {
+    (0..EVENTS).map(|n| format!("event{n}")).collect()
+}
+
+impl World {
+    async fn new(topic: &str) -> Self {
+        let server = TcpServer::start();
+        let cable = Proxy::to(&server.address).await;
+        let stays = client_of(&cable.address.to_string());
+        let stream = stays.listen_remote(topic).await.unwrap();
+        Self {
+            server,
+            cable,
+            stays,
+            stream,
+        }
+    }
+
+    /// A sender comes and triggers each of its events.
+    async fn visit(&self, from: &ClientRouter, name: &str) -> RemoteSender {
+        let events = events();
+        let sender = from.add_remote_sender(name).events(events.iter().map(String::as_str));
+        let sender = sender.event("last").keep_last().connect().await.unwrap();
+        for event in &events {
+            sender.signal(event).unwrap().trigger(&7).await.unwrap();
+        }
+        let kept = Payload::from_bytes(vec![7; 1000]);
+        sender.signal("last").unwrap().trigger(&kept).await.unwrap();
+        sender
+    }
+
+    async fn heard_leave(&mut self, name: &str) {
+        loop {
+            let event = soon("its leaving", self.stream.recv()).await.unwrap();
+            if event.is_ok_and(|event| event.sender().as_str() == name && event.name().as_str() == "#disconnect") {
+                return;
+            }
+        }
+    }
+
+    async fn cut(&self) {
+        self.cable.set(Cable::Cut);
+        disconnected(&self.stays).await;
+        self.cable.set(Cable::Whole);
+        connected(&self.stays).await;
+    }
+}
+
+#[tokio::test]
+async fn promise_6_a_listener_remembers_no_senders_that_left() {
+    let _alone = ALONE.lock().await;
+    let mut world = World::new("*").await;
+    let other = world.server.client();
+    // Aliases that are over are told when there are more than a thousand.
+    stays_flat(200, SLACK_OF_EVENTS, async |name| {
+        world.visit(&other, name).await.remove().await;
+        world.heard_leave(name).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn promise_6_nor_those_that_left_before_its_link_was_cut() {
+    let _alone = ALONE.lock().await;
+    let mut world = World::new("*").await;
+    let other = world.server.client();
+    stays_flat(60, SLACK_OF_EVENTS, async |name| {
+        world.visit(&other, name).await.remove().await;
+        world.heard_leave(name).await;
+        world.cut().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn promise_6_nor_those_that_left_while_its_link_was_cut() {
+    let _alone = ALONE.lock().await;
+    let mut world = World::new("*").await;
+    let other = world.server.client();
+    stays_flat(60, SLACK_OF_EVENTS, async |name| {
+        let sender = world.visit(&other, name).await;
+        world.cable.set(Cable::Cut);
+        world.heard_leave(name).await;
+        sender.remove().await;
+        world.cable.set(Cable::Whole);
+        connected(&world.stays).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn promise_6_a_server_remembers_no_clients_that_left() {
+    let _alone = ALONE.lock().await;
+    let world = World::new("here/e").await;
+    stays_flat(60, SLACK, async |name| {
+        let client = world.server.client();
+        let _listener = client.add_remote_listener("visitor", |_: &Event<'_>| {}).await.unwrap();
+        let _stream = client.listen_remote((name, "e")).await.unwrap();
+        let _sender = world.visit(&client, name).await;
+        drop(client);
+        holds("it has left", || world.server.router.clients().len() == 1).await;
+    })
+    .await;
+    let known: Vec<_> = world.server.router.router().senders();
+    assert_eq!(known.len(), 1, "all but the one that is listened to: {known:?}");
+}
+
+#[tokio::test]
+async fn promise_6_nobody_remembers_topics_to_which_nobody_listens() {
+    let _alone = ALONE.lock().await;
+    let world = World::new("here/e").await;
+    let _here = world.server.router.add_sender("here").event("e").connect().unwrap();
+    stays_flat(60, SLACK, async |name| {
+        for event in events() {
+            for topic in [
+                format!("{name}/{event}"),
+                format!("here/{name}{event}"),
+                format!("#{name}{event}"),
+            ] {
+                let stream = world.stays.listen_remote(topic.as_str()).await.unwrap();
+                stream.unlisten().await;
+            }
+        }
+        world.cut().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn promise_6_a_stream_inside_one_process_remembers_no_senders_that_left() {
+    let _alone = ALONE.lock().await;
+    let router = Router::new();
+    let mut stream = router.listen("*").unwrap();
+    stays_flat(60, SLACK, async |name| {
+        let events = events();
+        let sender = router.add_sender(name).events(events.iter().map(String::as_str));
+        let sender = sender.connect().unwrap();
+        for event in &events {
+            sender.signal(event).unwrap().try_trigger(&7).unwrap();
+        }
+        drop(sender);
+        while !stream.is_empty() {
+            stream.recv().await.unwrap().unwrap();
+        }
+    })
+    .await;
+}
