@@ -3,7 +3,7 @@
 use std::process::Command;
 
 #[test]
-fn promise_1_nothing_is_lost_unreported_whoever_comes_and_goes() {
+fn promises_1_and_6_nothing_is_lost_unreported_and_nothing_grows_whoever_comes_and_goes() {
     let output = Command::new(env!("CARGO_BIN_EXE_soak"))
         .args(["--seconds", "20"])
         .output()
@@ -17,5 +17,8 @@ fn promise_1_nothing_is_lost_unreported_whoever_comes_and_goes() {
     let line = line.expect("a line of figures");
     for idle in [" 0 emitted", " 0 received", " 0 skipped", " 0 lost", " 0 cuts"] {
         assert!(!line.contains(idle), "{line}");
+    }
+    for shown in ["nothing was lost unreported, and nothing reordered", "nothing grows: "] {
+        assert!(said.contains(shown), "{shown}?");
     }
 }

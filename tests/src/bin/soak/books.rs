@@ -72,6 +72,16 @@ impl Books {
         lock(&self.emitted).retain(|(name, _), _| name != sender);
     }
 
+    /// Nothing comes any more of senders that left: their accounts are closed.
+    pub(crate) fn forget_retired(&self) {
+        let emitted = lock(&self.emitted);
+        for hearing in &*lock(&self.hearings) {
+            let mut accounts = lock(&hearing.accounts);
+            accounts.retain(|kind, _| emitted.contains_key(kind));
+            accounts.shrink_to_fit();
+        }
+    }
+
     pub(crate) fn open(&self, listener: String) -> Arc<Hearing> {
         self.totals.joined.fetch_add(1, Ordering::Relaxed);
         let hearing = Arc::new(Hearing {

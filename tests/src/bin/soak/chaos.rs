@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::books::Books;
-use crate::gauges::{Gauges, Trend};
+use crate::flat::{self, Flat};
+use crate::gauges::Gauges;
 use crate::publish::EVENTS;
 use crate::world::{Fault, Member, Side, World};
 use crate::{hear, publish};
@@ -22,8 +23,8 @@ const ROUND: Duration = Duration::from_secs(5);
 /// How long everything may take to come to rest; far more than it needs.
 const SETTLED: Duration = Duration::from_secs(30);
 
-/// How often a line is printed.
-const LINE: Duration = Duration::from_secs(10);
+/// After so many of these times everybody leaves, and a line is printed.
+const ROUNDS: usize = 2;
 
 const CLIENTS: std::ops::RangeInclusive<usize> = 10..=20;
 const SENDERS: usize = 24;
@@ -37,7 +38,7 @@ struct Chaos {
     books: Arc<Books>,
     random: Rng,
     tasks: Tasks,
-    /// The program of the server, and then the clients.
+    /// The program of the server, a client that stays, and then the others.
     members: Vec<Member>,
     last_name: u64,
     resting: watch::Sender<bool>,
@@ -45,12 +46,15 @@ struct Chaos {
     busy: watch::Sender<usize>,
 }
 
-/// Runs for so long.
+/// Those who never leave: the program of the server, and a client.
+const STAYING: usize = 2;
+
+/// Runs for so long. Gives how memory and tasks fared.
 ///
 /// # Errors
 ///
 /// What failed.
-pub(crate) async fn run(seed: u64, lasts: Duration) -> Result<(), String> {
+pub(crate) async fn run(seed: u64, lasts: Duration) -> Result<String, String> {
     let before = Gauges::read();
     let books = Books::new();
     let mut failure = books.failure();
@@ -64,57 +68,54 @@ pub(crate) async fn run(seed: u64, lasts: Duration) -> Result<(), String> {
     if let Some(failed) = failed {
         return Err(failed);
     }
-    outcome?;
-    let began = Instant::now();
-    loop {
-        let now = Gauges::read();
-        if now.tasks <= before.tasks {
-            return Ok(());
-        }
-        if began.elapsed() > SETTLED {
-            return Err(format!(
-                "everything is closed, and {} tasks still run",
-                now.tasks - before.tasks
-            ));
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+    let flat = outcome?;
+    flat::tasks_end("everything is closed", before.tasks, SETTLED).await?;
+    Ok(flat)
 }
 
-async fn go_on(seed: u64, lasts: Duration, books: &Arc<Books>) -> Result<(), String> {
+async fn go_on(seed: u64, lasts: Duration, books: &Arc<Books>) -> Result<String, String> {
     let text = |fault: Fault| fault.to_string();
-    let mut chaos = Chaos::new(seed, Arc::clone(books)).map_err(text)?;
-    let (began, mut printed, mut trend) = (Instant::now(), Instant::now(), Trend::default());
-    while began.elapsed() < lasts {
-        let round = ROUND.min(lasts.saturating_sub(began.elapsed()).max(Duration::from_secs(1)));
-        let round = Instant::now() + round;
-        while Instant::now() < round {
+    let mut chaos = Chaos::new(seed, Arc::clone(books)).await.map_err(text)?;
+    chaos.settle().await?;
+    let (began, mut flat) = (Instant::now(), Flat::new(Gauges::read().tasks));
+    let mut peak = 0;
+    for round in 1.. {
+        chaos.resting.send_replace(false);
+        let ends = ROUND.min(lasts.saturating_sub(began.elapsed()).max(Duration::from_secs(1)));
+        let ends = Instant::now() + ends;
+        while Instant::now() < ends {
             chaos.step().await.map_err(text)?;
+            peak = peak.max(Gauges::read().in_use);
             sleep(Duration::from_millis(chaos.random.u64(PACE))).await;
         }
         chaos.settle().await?;
-        let gauges = Gauges::read();
-        trend.note(gauges)?;
-        if printed.elapsed() >= LINE || began.elapsed() >= lasts {
-            printed = Instant::now();
-            chaos.print(began.elapsed(), gauges);
+        let is_last = began.elapsed() >= lasts;
+        if is_last || round % ROUNDS == 0 {
+            let resting = Gauges::read();
+            chaos.print(began.elapsed(), resting, peak);
+            chaos.empty().await;
+            println!("        all gone: {}", flat.note(resting, SETTLED).await?);
+            peak = 0;
         }
-        chaos.resting.send_replace(false);
+        if is_last {
+            break;
+        }
     }
     chaos.end().await;
-    Ok(())
+    Ok(flat.to_string())
 }
 
 impl Chaos {
-    fn new(seed: u64, books: Arc<Books>) -> Result<Self, Fault> {
+    async fn new(seed: u64, books: Arc<Books>) -> Result<Self, Fault> {
         let (world, tasks) = (World::new()?, Tasks::new()?);
-        let own = world.own(&tasks);
+        let (own, veteran) = (world.own(&tasks), world.veteran(&tasks).await?);
+        veteran.spawn("listener", hear::stay(Arc::clone(&books), veteran.side.clone()));
         Ok(Self {
             world,
             books,
             random: Rng::with_seed(seed),
             tasks,
-            members: vec![own],
+            members: vec![own, veteran],
             last_name: 0,
             resting: watch::Sender::new(false),
             busy: watch::Sender::new(0),
@@ -137,12 +138,12 @@ impl Chaos {
 
     /// One more client, or one less.
     async fn come_or_go(&mut self, index: usize) -> Result<(), Fault> {
-        let clients = self.members.len() - 1;
+        let clients = self.members.len() - STAYING;
         let grows = clients < *CLIENTS.start() || (clients < *CLIENTS.end() && self.random.bool());
         if grows {
             self.members
                 .push(self.world.client(&mut self.random, &self.tasks).await?);
-        } else if index > 0 {
+        } else if index >= STAYING {
             self.members.swap_remove(index).leave().await;
         }
         Ok(())
@@ -250,12 +251,21 @@ impl Chaos {
         Ok(())
     }
 
-    fn print(&self, at: Duration, gauges: Gauges) {
+    /// Everybody leaves who does not stay for the whole run, and those fall silent.
+    async fn empty(&mut self) {
+        for member in self.members.split_off(STAYING) {
+            member.leave().await;
+        }
+        self.members.iter_mut().for_each(Member::fall_silent);
+        self.books.forget_retired();
+    }
+
+    fn print(&self, at: Duration, gauges: Gauges, peak: usize) {
         let totals = &self.books.totals;
         let of = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
         println!(
             "{:>5} s: {} emitted, {} received, {} skipped, {} lost and reported; {} listeners came, {} cuts; \
-             {} clients, {} senders, {} listeners; {} MiB, {} tasks",
+             {} clients, {} senders, {} listeners; {gauges}, {peak} KiB at most",
             at.as_secs(),
             of(&totals.emitted),
             of(&totals.received),
@@ -266,10 +276,6 @@ impl Chaos {
             self.members.len() - 1,
             self.count(|member| member.senders.len()),
             self.count(|member| member.listeners.len()),
-            gauges
-                .memory
-                .map_or_else(|| "?".to_owned(), |memory| memory.to_string()),
-            gauges.tasks,
         );
     }
 

@@ -64,27 +64,57 @@ pub(crate) async fn live(books: Arc<Books>, side: Side, topic: String, seed: u64
     if let (Side::Client(client), 0) = (&side, random.u32(0..5)) {
         return call(books, client, wanted, name).await;
     }
-    let stream = match &side {
+    // One in three takes its time, and one in six nothing at all now and then.
+    let (slow, freezes) = (random.u32(0..3) == 0, random.u32(0..6) == 0);
+    let pause = |random: &mut Rng| {
+        let pause = if slow && random.u32(0..20) == 0 {
+            10
+        } else if freezes && random.u32(0..2000) == 0 {
+            500
+        } else {
+            return Duration::ZERO;
+        };
+        Duration::from_millis(random.u64(0..pause))
+    };
+    listen(books, &side, wanted, name, || {
+        if *resting.borrow() {
+            Duration::ZERO
+        } else {
+            pause(&mut random)
+        }
+    })
+    .await;
+}
+
+/// Listens to everything from beginning to end, as fast as it can, without ever holding anybody up.
+pub(crate) async fn stay(books: Arc<Books>, side: Side) {
+    let Ok(wanted) = Listen::to("*") else {
+        return books.fail("* is no topic".to_owned());
+    };
+    let wanted = wanted.policy(Policy::DropOldest(1000));
+    listen(books, &side, wanted, "the listener that stays".to_owned(), || {
+        Duration::ZERO
+    })
+    .await;
+}
+
+/// Listens and keeps its account, with a pause after each event.
+async fn listen(books: Arc<Books>, side: &Side, wanted: Listen, name: String, mut pause: impl FnMut() -> Duration) {
+    let stream = match side {
         Side::Client(client) => client.listen_remote(wanted).await.map(Stream::Remote),
         Side::Router(router) => router.listen(wanted).map(Stream::Local),
     };
     let Ok(mut stream) = stream else { return };
     let hearing = books.open(name);
     let open = Open { books, hearing };
-    // One in three takes its time, and one in six nothing at all now and then.
-    let (slow, freezes) = (random.u32(0..3) == 0, random.u32(0..6) == 0);
     while let Some(delivery) = stream.next().await {
         match &delivery {
             Ok(event) => open.hearing.take(&open.books, event),
             Err(lagged) => open.hearing.lose(&open.books, lagged),
         }
-        if *resting.borrow() {
-            continue;
-        }
-        if slow && random.u32(0..20) == 0 {
-            sleep(Duration::from_millis(random.u64(0..10))).await;
-        } else if freezes && random.u32(0..2000) == 0 {
-            sleep(Duration::from_millis(random.u64(0..500))).await;
+        let pause = pause();
+        if !pause.is_zero() {
+            sleep(pause).await;
         }
     }
 }

@@ -59,26 +59,25 @@ impl World {
                 client
             }
         };
+        self.member(client, cable, tasks).await
+    }
+
+    /// A client that stays as long as the server, over a link that is cut now and then.
+    pub(crate) async fn veteran(&self, tasks: &Tasks) -> Result<Member, Fault> {
+        let proxy = Proxy::to(&self.tcp).await;
+        let client = client_of(&proxy.address.to_string());
+        self.member(client, Some(proxy), tasks).await
+    }
+
+    async fn member(&self, client: ClientRouter, cable: Option<Proxy>, tasks: &Tasks) -> Result<Member, Fault> {
         // A link that is cut before its first word was answered is that of a pysig server for all the client knows.
         client.ready(WAIT).await?;
-        Ok(Member {
-            side: Side::Client(Arc::new(client)),
-            cable,
-            tasks: tasks.child(),
-            senders: Vec::new(),
-            listeners: Vec::new(),
-        })
+        Ok(Member::new(Side::Client(Arc::new(client)), cable, tasks))
     }
 
     /// The program of the server itself, as one more who sends and listens.
     pub(crate) fn own(&self, tasks: &Tasks) -> Member {
-        Member {
-            side: Side::Router(self.server.router().clone()),
-            cable: None,
-            tasks: tasks.child(),
-            senders: Vec::new(),
-            listeners: Vec::new(),
-        }
+        Member::new(Side::Router(self.server.router().clone()), None, tasks)
     }
 }
 
@@ -100,6 +99,16 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    fn new(side: Side, cable: Option<Proxy>, tasks: &Tasks) -> Self {
+        Self {
+            side,
+            cable,
+            tasks: tasks.child(),
+            senders: Vec::new(),
+            listeners: Vec::new(),
+        }
+    }
+
     /// Adds a life to those of the member; it ends with the member, or when the token is cancelled.
     pub(crate) fn spawn(
         &self,
@@ -127,6 +136,12 @@ impl Member {
         cable.set(Cable::Cut);
         tokio::time::sleep(Duration::from_millis(random.u64(0..20))).await;
         cable.set(Cable::Whole);
+    }
+
+    /// Ends what it sends and hears, but for what was spawned to stay.
+    pub(crate) fn fall_silent(&mut self) {
+        self.senders.drain(..).for_each(|(_, stop)| stop.cancel());
+        self.listeners.drain(..).for_each(|stop| stop.cancel());
     }
 
     /// Ends it with all it has.
