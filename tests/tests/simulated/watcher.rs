@@ -42,7 +42,7 @@ impl Stream {
 #[derive(Debug)]
 enum Source {
     Coming(JoinHandle<Result<RemoteEventStream, ListenError>>),
-    There(Stream),
+    There(Box<Stream>),
 }
 
 /// A listener that looks whether it may be told what it is told.
@@ -89,7 +89,9 @@ impl Watcher {
         let (topics, hears) = topics(topic);
         let listen = |topic: &String| Listen::to(topic.as_str()).unwrap().policy(policy);
         let sources = topics.iter().map(|topic| server.listen(listen(topic)).unwrap());
-        let sources = sources.map(|stream| Source::There(Stream::Here(stream))).collect();
+        let sources = sources
+            .map(|stream| Source::There(Box::new(Stream::Here(stream))))
+            .collect();
         Self::new(topic, policy, hears, sources)
     }
 
@@ -118,7 +120,9 @@ impl Watcher {
             if let Source::Coming(coming) = source {
                 match coming.now_or_never() {
                     None => continue,
-                    Some(stream) => *source = Source::There(Stream::There(stream.unwrap().map_err(|e| e.to_string())?)),
+                    Some(stream) => {
+                        *source = Source::There(Box::new(Stream::There(stream.unwrap().map_err(|e| e.to_string())?)))
+                    }
                 }
             }
             let Source::There(stream) = source else { continue };
