@@ -9,6 +9,7 @@ mod complaints;
 mod confirm;
 mod error;
 mod event;
+mod few;
 mod flow;
 mod hub;
 pub mod inspect;

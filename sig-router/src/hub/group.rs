@@ -1,12 +1,12 @@
 //! Listeners of one topic, in the order in which they came.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use super::callback::Callback;
+use crate::few::FewMap;
 use crate::outlet::Outlet;
 use crate::policy::Policy;
 
@@ -27,7 +27,7 @@ pub(crate) enum Target {
 pub(crate) struct Group {
     version: AtomicU64,
     /// By key, which is the order in which they came.
-    targets: Mutex<BTreeMap<ListenerKey, Target>>,
+    targets: Mutex<FewMap<ListenerKey, Target>>,
 }
 
 impl Group {

@@ -30,6 +30,7 @@ pub(crate) use record::{EventRecord, Owner, SenderRecord};
 pub use senders::SenderInfo;
 pub(crate) use senders::{Added, NewSender, new_series};
 
+use crate::few::FewMap;
 use crate::inspect::Inspection;
 use crate::pressure::Stalls;
 use group::Group;
@@ -333,7 +334,7 @@ impl Drop for Hub {
     fn drop(&mut self) {
         self.close();
         for sender in self.registry.get_mut().senders.values() {
-            sender.events.lock().clear();
+            *sender.events.lock() = FewMap::default();
         }
     }
 }

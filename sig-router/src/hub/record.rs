@@ -1,7 +1,6 @@
 //! What a router remembers of a sender and of each of its events.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -12,6 +11,7 @@ use sig_core::{ClientId, EventName, Payload, SenderName, Topic};
 use super::group::Group;
 use super::snapshot::{Snapshot, Snapshots};
 use crate::event::{EventId, Presence};
+use crate::few::FewMap;
 use crate::flow::UNNUMBERED;
 use crate::outlet::{Item, Uplink};
 use crate::pressure::Gate;
@@ -34,7 +34,7 @@ pub(crate) struct SenderRecord {
     pub(crate) name: SenderName,
     /// Listeners to all of its events.
     pub(crate) broadcast: Group,
-    pub(crate) events: Mutex<BTreeMap<EventName, Arc<EventRecord>>>,
+    pub(crate) events: Mutex<FewMap<EventName, Arc<EventRecord>>>,
     /// Held for the short time in which an event gets its number and is put into the queues, which makes the order.
     pub(crate) lane: Mutex<Option<Connection>>,
     pub(crate) gate: Arc<Gate>,
@@ -174,9 +174,7 @@ impl SenderRecord {
     pub(crate) fn channels(&self) -> Vec<EventName> {
         let events = self.events.lock();
         // They begin alike, and so stand together.
-        let channels = events
-            .range::<str, _>((Bound::Included("#"), Bound::Unbounded))
-            .take_while(|(name, _)| name.is_channel());
+        let channels = events.iter_from("#").take_while(|(name, _)| name.is_channel());
         let channels = channels.filter(|(name, _)| !name.is_presence());
         channels.map(|(name, _)| name.clone()).collect()
     }

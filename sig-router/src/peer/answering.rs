@@ -40,7 +40,7 @@ impl Peer {
 
     /// Leave to run something in the background for this peer, if it does not have too much of that.
     pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.running).try_acquire_owned().ok()
+        Arc::clone(&self.work().requests).try_acquire_owned().ok()
     }
 
     /// Works out the answer to a call in the background: where it takes long, others have their turn in between.
@@ -84,7 +84,7 @@ impl Peer {
         let token = self.gone.child_token();
         let number = id.as_ref().and_then(MessageId::number);
         if let Some(number) = number {
-            self.cancels.lock().insert(number, token.clone());
+            self.work().cancels.lock().insert(number, token.clone());
         }
         let answer = ask(Question {
             sender,
@@ -102,7 +102,7 @@ impl Peer {
                 .unwrap_or(Err(RequestError::Cancelled));
             drop(permit);
             if let Some(number) = number {
-                peer.cancels.lock().remove(&number);
+                peer.work().cancels.lock().remove(&number);
             }
             peer.reply(
                 id,
@@ -114,13 +114,14 @@ impl Peer {
     /// Waits until nothing runs for this peer any more, but not for long; what it asks for meanwhile is answered with
     /// `busy`.
     pub(crate) async fn idle(&self) {
+        let Some(work) = self.work.get() else { return };
         // The semaphore is never closed; what still runs is cut off with the link.
-        let _ = tokio::time::timeout(LAST_REQUESTS, self.running.acquire_many(MAX_RUNNING)).await;
+        let _ = tokio::time::timeout(LAST_REQUESTS, work.requests.acquire_many(MAX_RUNNING)).await;
     }
 
     /// Cancels a request of the peer.
     pub(crate) fn cancel(&self, id: u64) {
-        if let Some(token) = self.cancels.lock().remove(&id) {
+        if let Some(token) = self.work().cancels.lock().remove(&id) {
             token.cancel();
         }
     }

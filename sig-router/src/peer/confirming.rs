@@ -28,7 +28,7 @@ impl Peer {
         if tally.is_settled() {
             return self.reply_counts(id, &tally);
         }
-        let Ok(permit) = Arc::clone(&self.confirming).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.work().tallies).try_acquire_owned() else {
             return self.reply_counts(id, &tally);
         };
         let peer = Arc::clone(self);

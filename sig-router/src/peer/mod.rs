@@ -37,20 +37,36 @@ pub(crate) struct Peer {
     tasks: Tasks,
     gone: CancellationToken,
     /// Why this side ended the link and when, which says more than the carrier's report.
-    ending: OnceLock<(Disconnect, Instant)>,
+    ending: OnceLock<Box<(Disconnect, Instant)>>,
     max_frame: AtomicUsize,
     is_open: AtomicBool,
     heartbeat: Mutex<Heartbeat>,
     /// Events that came from the peer, and all the bytes that did: counted once for each batch.
     events_in: AtomicU64,
     bytes_in: AtomicU64,
-    running: Arc<Semaphore>,
-    /// Bounds the events of which a tally is kept for the peer.
-    confirming: Arc<Semaphore>,
+    /// From when the peer first asks for something that takes time.
+    work: OnceLock<Box<Work>>,
     /// Whether the peer tells what became of events.
     confirms: OnceLock<bool>,
-    /// The peer's requests that run, by their id, to be cancelled.
+}
+
+/// What runs for a peer.
+struct Work {
+    requests: Arc<Semaphore>,
+    /// Bounds the events of which a tally is kept.
+    tallies: Arc<Semaphore>,
+    /// The requests that run, by their id, to be cancelled.
     cancels: Mutex<HashMap<u64, CancellationToken>>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            requests: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
+            tallies: Arc::new(Semaphore::new(confirming::MAX_CONFIRMING)),
+            cancels: Mutex::default(),
+        }
+    }
 }
 
 impl Peer {
@@ -68,10 +84,8 @@ impl Peer {
             heartbeat: Mutex::new(Heartbeat::new(None, clock::now())),
             events_in: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
-            running: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
-            confirming: Arc::new(Semaphore::new(confirming::MAX_CONFIRMING)),
+            work: OnceLock::new(),
             confirms: OnceLock::new(),
-            cancels: Mutex::default(),
         })
     }
 
@@ -81,6 +95,10 @@ impl Peer {
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    fn work(&self) -> &Work {
+        self.work.get_or_init(Box::default)
     }
 
     /// Cancelled when the link is down, or the router is told to stop.
@@ -114,12 +132,12 @@ impl Peer {
 
     /// Notes why the link ends; the first reason counts.
     pub(crate) fn end(&self, why: Disconnect) {
-        let _ = self.ending.set((why, clock::now()));
+        let _ = self.ending.set(Box::new((why, clock::now())));
     }
 
     /// Why the link ends and since when, if that was noted.
     pub(crate) fn ending(&self) -> Option<&(Disconnect, Instant)> {
-        self.ending.get()
+        self.ending.get().map(|ending| &**ending)
     }
 
     /// Ends the link at once.

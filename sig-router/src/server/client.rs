@@ -56,7 +56,7 @@ pub(crate) struct ClientSession {
     /// The clients of its carrier.
     roster: Arc<Roster>,
     /// Why the client was just refused, to be logged once no lock is held.
-    refusal: Mutex<Option<Refuse>>,
+    refusal: Mutex<Option<Box<Refuse>>>,
     me: Weak<Self>,
 }
 
@@ -209,7 +209,7 @@ impl ClientSession {
 
     /// Tells the client why it cannot stay; it is thrown out once that is sent.
     fn refuse(&self, phase: &mut Phase, refuse: &Refuse) {
-        *self.refusal.lock() = Some(refuse.clone());
+        *self.refusal.lock() = Some(Box::new(refuse.clone()));
         self.refuse_for(phase, refuse, Reason::Kicked);
     }
 
@@ -238,7 +238,7 @@ impl ClientSession {
     /// Logs why the client was refused, if it just was. No lock may be held: the log may ask for the clients.
     fn log_refusal(&self) {
         let refusal = self.refusal.lock().take();
-        if let Some(Refuse { code, text, .. }) = refusal {
+        if let Some(Refuse { code, text, .. }) = refusal.as_deref() {
             tracing::warn!(client = %self.id(), address = self.outbox().peer().address, %code, "{text}");
         }
     }

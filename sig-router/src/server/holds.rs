@@ -10,11 +10,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sig_core::{ClientId, SenderName};
+use sig_core::{ClientId, SenderName, Topic};
 
 use super::heard::Heard;
 use crate::clock;
 use crate::hub::{Hub, SenderRecord};
+use crate::policy::Policy;
 use crate::pressure::{GivenUp, Stallable, Whose};
 
 /// How much longer than its listener may wait a client may hold a sender up: what it tells is under way for a while.
@@ -22,6 +23,27 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// A sender of which so much was passed on makes progress: 256 events, or a mebibyte of data.
 const PROGRESS: u64 = 256 * SenderRecord::EVENT_COST;
+
+/// Whom one client makes wait, and for which of its listeners.
+#[derive(Debug, Default)]
+pub(super) struct Stalling {
+    pub(super) heard: Heard,
+    pub(super) holds: Holds,
+}
+
+impl Stalling {
+    /// That of a client with these listeners, which holds nobody up yet.
+    pub(super) fn of<'a>(listeners: impl Iterator<Item = (&'a Topic, Policy)>) -> Self {
+        let mut stalling = Self::default();
+        listeners.for_each(|(topic, policy)| stalling.heard.add(topic, policy));
+        stalling
+    }
+
+    /// The client's listeners have no room for more of this sender's events.
+    pub(super) fn hold(&mut self, hub: &Hub, client: ClientId, sender: &SenderName, now: Instant) {
+        self.holds.hold(hub, client, &self.heard, sender, now);
+    }
+}
 
 /// The senders that one client holds up, or did.
 #[derive(Debug, Default)]

@@ -11,13 +11,13 @@ use sig_wire::EventFrame;
 use super::client::{ClientSession, Fault, Waiting, failed};
 use super::credit::CreditLine;
 use super::forward::ClientForward;
-use super::heard::Heard;
-use super::holds::Holds;
+use super::holds::Stalling;
 use super::methods::{self as rpc, Answer};
 use super::shown::Dialect;
 use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::{ANSWER_GRACE, Ask, Recall, Receipt, Wait};
+use crate::few::FewMap;
 use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
 use crate::listener::Registration;
 use crate::outbox::{Heading, Outbox};
@@ -36,11 +36,11 @@ use crate::stall::{RESUME, STALL, StallParams};
 #[derive(Debug)]
 pub(super) struct Native {
     subscriber: Arc<Subscriber>,
-    listeners: HashMap<u64, Listening>,
-    heard: Heard,
+    listeners: FewMap<u64, Listening>,
     senders: HashMap<SenderName, OwnSender>,
     aliases: FxHashMap<u32, Published>,
-    holds: Holds,
+    /// From when it says for the first time that it has no room.
+    stalling: Option<Box<Stalling>>,
 }
 
 /// A listener of the client.
@@ -234,18 +234,19 @@ impl Native {
                 confirms: session.peer().confirms(),
                 session: session.weak(),
             }),
-            listeners: HashMap::new(),
-            heard: Heard::default(),
+            listeners: FewMap::default(),
             senders: HashMap::new(),
             aliases: FxHashMap::default(),
-            holds: Holds::default(),
+            stalling: None,
         })
     }
 
     /// The client is gone: first its listeners go, so that it is not told of its own leaving, then its senders (P59).
     pub(super) fn leave(self, session: &ClientSession, reason: Reason) {
         drop(self.listeners);
-        self.holds.release_all();
+        if let Some(stalling) = &self.stalling {
+            stalling.holds.release_all();
+        }
         for (name, own) in self.senders {
             let owner = Owner::Client(session.id());
             // It may have been removed already.
@@ -353,13 +354,13 @@ impl Native {
             STALL => {
                 if let Ok(StallParams { sender }) = params.parse() {
                     let (client, now) = (session.id(), clock::now());
-                    self.holds.hold(session.hub(), client, &self.heard, &sender, now);
+                    self.stalling().hold(session.hub(), client, &sender, now);
                 }
                 return Ok(());
             }
             RESUME => {
-                if let Ok(StallParams { sender }) = params.parse() {
-                    self.holds.let_go(&sender, clock::now());
+                if let (Ok(StallParams { sender }), Some(stalling)) = (params.parse(), &self.stalling) {
+                    stalling.holds.let_go(&sender, clock::now());
                 }
                 return Ok(());
             }
@@ -516,7 +517,9 @@ impl Native {
             },
         };
         let registration = Registration::new(session.hub(), topic, target, first);
-        self.heard.add(registration.topic(), policy);
+        if let Some(stalling) = &mut self.stalling {
+            stalling.heard.add(registration.topic(), policy);
+        }
         let former = self.listeners.insert(id, Listening { registration, policy });
         if let Some(former) = former {
             self.unheard(&former);
@@ -534,10 +537,19 @@ impl Native {
         }
     }
 
+    /// Whom its listeners make wait, worked out when that is first asked.
+    fn stalling(&mut self) -> &mut Stalling {
+        let listeners = self.listeners.values();
+        let listeners = listeners.map(|listening| (listening.registration.topic(), listening.policy));
+        self.stalling.get_or_insert_with(|| Box::new(Stalling::of(listeners)))
+    }
+
     /// A listener is gone: it holds nobody up any more.
     fn unheard(&mut self, former: &Listening) {
-        self.heard.remove(former.registration.topic(), former.policy);
-        self.holds.check(&self.heard, clock::now());
+        if let Some(stalling) = &mut self.stalling {
+            stalling.heard.remove(former.registration.topic(), former.policy);
+            stalling.holds.check(&stalling.heard, clock::now());
+        }
     }
 }
 

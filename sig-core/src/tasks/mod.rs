@@ -1,15 +1,18 @@
 //! The one owner of background tasks.
 
+mod live;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
+
+use live::Live;
 
 /// No tokio runtime was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +31,7 @@ pub struct Tasks {
     runtime: Handle,
     tracker: TaskTracker,
     stop: CancellationToken,
-    kill: CancellationToken,
-    aborted: Arc<AtomicUsize>,
+    live: Arc<Live>,
 }
 
 impl Tasks {
@@ -43,8 +45,7 @@ impl Tasks {
             runtime: Handle::try_current().map_err(|_| NoRuntime)?,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
-            kill: CancellationToken::new(),
-            aborted: Arc::new(AtomicUsize::new(0)),
+            live: Arc::default(),
         })
     }
 
@@ -55,29 +56,26 @@ impl Tasks {
             runtime: self.runtime.clone(),
             tracker: TaskTracker::new(),
             stop: self.stop.child_token(),
-            kill: self.kill.child_token(),
-            aborted: Arc::clone(&self.aborted),
+            live: self.live.child(),
         }
     }
 
     /// Runs `future` in the background, in a tracing span of this name. After [`shutdown`](Self::shutdown) it is
     /// dropped at once instead.
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        let (kill, aborted) = (self.kill.clone(), Arc::clone(&self.aborted));
-        // In a box of its own: what is around it would make room for all of it twice, layer by layer.
+        let mut place = self.live.enter();
+        let number = place.number();
+        // In a box of its own: what is around it would make room for all of it twice.
         let future = Box::pin(future);
         let task = async move {
-            let life = async {
-                tokio::select! {
-                    biased;
-                    () = kill.cancelled() => { aborted.fetch_add(1, Ordering::Relaxed); }
-                    () = future => {}
-                }
-            };
-            // The span is made where the task runs: whoever spawns may hold a lock.
-            life.instrument(tracing::debug_span!("task", name)).await;
+            if !place.is_killed() {
+                // The span is made where the task runs: whoever spawns may hold a lock.
+                future.instrument(tracing::debug_span!("task", name)).await;
+                place.ended();
+            }
         };
-        self.tracker.spawn_on(task, &self.runtime);
+        let task = self.tracker.spawn_on(task, &self.runtime);
+        self.live.started(number, task.abort_handle());
     }
 
     /// Asks every task to end.
@@ -115,16 +113,16 @@ impl Tasks {
         if tokio::time::timeout(grace, self.tracker.wait()).await.is_ok() {
             return 0;
         }
-        let before = self.aborted.load(Ordering::Relaxed);
-        self.kill.cancel();
+        let before = self.live.aborted();
+        self.live.kill();
         let _ = tokio::time::timeout(DROPPING, self.tracker.wait()).await;
-        self.aborted.load(Ordering::Relaxed) - before + self.count()
+        self.live.aborted() - before + self.count()
     }
 
     /// Drops every task at once, without waiting. For `Drop` implementations.
     pub fn abort(&self) {
         self.stop.cancel();
-        self.kill.cancel();
+        self.live.kill();
         self.tracker.close();
     }
 }
@@ -184,5 +182,46 @@ mod tests {
         assert!(one.is_stopped() && !parent.is_stopped() && !two.is_stopped());
         parent.stop();
         assert!(two.is_stopped());
+    }
+
+    #[tokio::test]
+    async fn tasks_of_a_child_are_dropped_with_those_of_its_parent() {
+        let parent = Tasks::new().unwrap();
+        let (one, two) = (parent.child(), parent.child());
+        for tasks in [&parent, &one, &one, &two] {
+            tasks.spawn("deaf", std::future::pending());
+        }
+        two.abort();
+        assert_eq!(two.shutdown(DROPPING).await, 0);
+        assert_eq!((parent.count(), one.count()), (1, 2));
+        parent.abort();
+        assert_eq!((parent.shutdown(DROPPING).await, one.shutdown(DROPPING).await), (0, 0));
+        let orphan = one.child();
+        orphan.spawn("deaf", std::future::pending());
+        assert_eq!(orphan.shutdown(DROPPING).await, 0, "there is nothing to wait for");
+    }
+
+    #[tokio::test]
+    async fn what_is_spawned_too_late_is_dropped_unseen() {
+        let tasks = Tasks::new().unwrap();
+        tasks.abort();
+        let held = Arc::new(());
+        let holder = Arc::clone(&held);
+        tasks.spawn("late", async move { panic!("runs with {holder:?}") });
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_tasks_and_children_that_have_ended() {
+        let tasks = Tasks::new().unwrap();
+        for _ in 0..1000 {
+            tasks.spawn("short", async {});
+            let child = tasks.child();
+            child.spawn("short", async {});
+            child.shutdown(Duration::from_secs(5)).await;
+        }
+        assert_eq!(tasks.shutdown(Duration::from_secs(5)).await, 0);
+        assert!(tasks.live.is_small());
     }
 }
