@@ -63,6 +63,57 @@ fn promise_11_is_stated_on_every_public_async_function() {
     assert!(silent.is_empty(), "without \"# Cancel safety\":\n{}", silent.join("\n"));
 }
 
+/// The name at the beginning.
+fn name(signature: &str) -> Option<&str> {
+    signature.find(['(', '<', ' ']).map(|end| &signature[..end])
+}
+
+/// The names of public asynchronous functions, and of what can be awaited.
+fn awaited(text: &str) -> Vec<&str> {
+    let mut names: Vec<_> = text
+        .lines()
+        .filter_map(|line| name(line.trim().strip_prefix("pub async fn ")?))
+        .collect();
+    // Those that give a future: on a line of their own, or on that of the end of the parameters.
+    for (start, _) in text.match_indices("pub fn ") {
+        let signature = text[start..].split(['{', ';']).next().unwrap_or_default();
+        let gives = signature.split_once("->").map_or("", |(_, gives)| gives);
+        if ["impl Future", "BoxFuture", "PendingRequest<", "PendingConfirmation<"]
+            .iter()
+            .any(|future| gives.contains(future))
+        {
+            names.extend(name(&signature["pub fn ".len()..]));
+        }
+    }
+    names
+}
+
+#[test]
+fn promise_11_every_public_future_of_the_routers_is_dropped_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut files, mut tests) = (Vec::new(), Vec::new());
+    sources(&root.join("../sig-router/src"), &mut files);
+    sources(&root.join("tests/cancel"), &mut tests);
+    let tests: String = tests.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    // The blocking front has no futures.
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "blocking"));
+    let texts: Vec<_> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let names: std::collections::BTreeSet<_> = texts.iter().flat_map(|text| awaited(text)).collect();
+    assert!(
+        names.contains("trigger") && names.contains("listen_remote"),
+        "{names:?}"
+    );
+    assert!(
+        names.contains("add_remote_listener") && names.contains("trigger_confirmed"),
+        "{names:?}"
+    );
+    let forgotten: Vec<_> = names
+        .iter()
+        .filter(|name| !tests.contains(&format!(".{name}(")))
+        .collect();
+    assert!(forgotten.is_empty(), "nothing drops {forgotten:?}");
+}
+
 #[test]
 fn a_silent_one_is_found() {
     assert_eq!(

@@ -1,7 +1,15 @@
 //! Promise 11: every public future may be dropped at every point at which it waits, while much else goes on.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a broken assumption of a test is a panic with a line number"
+)]
+#![allow(clippy::disallowed_methods, reason = "what a test begins ends with its runtime")]
+
+mod confirming;
 mod docs;
 mod drops;
+mod others;
 
 use std::future::Future;
 use std::pin::Pin;
