@@ -40,10 +40,14 @@ async fn starts_in_any_order_and_survives_crashes(mut address: impl FnMut() -> S
     for order in ORDERS {
         println!("{order:?}");
         let address = address();
-        let mut processes = order.map(|role| {
-            let process = Process::start(env!("CARGO_BIN_EXE_trio"), &[role, &address]);
-            Some((role, process))
-        });
+        let mut processes = [const { None }; 3];
+        for (slot, role) in processes.iter_mut().zip(order) {
+            let mut process = Process::start(env!("CARGO_BIN_EXE_trio"), &[role, &address]);
+            // It has done what it can before the next one starts, or has tried in vain.
+            let says = if role == "server" { "listening" } else { "started" };
+            process.says_line(says).await;
+            *slot = Some((role, process));
+        }
         let mut take = |wanted: &str| {
             let found = processes
                 .iter_mut()

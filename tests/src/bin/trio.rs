@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_router::{ClientRouter, Event, SenderState, ServerRouter, TriggerError};
+use sig_router::{ClientRouter, Event, LinkState, SenderState, ServerRouter, TriggerError};
 use sig_tests::rig;
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
@@ -31,17 +31,22 @@ async fn main() -> Outcome {
 async fn run(role: &str, address: &str) -> Outcome {
     match role {
         "server" => server(address).await,
-        "publisher" => publisher(client(address)?).await,
-        "listener" => listener(client(address)?).await,
+        "publisher" => publisher(client(address).await?).await,
+        "listener" => listener(client(address).await?).await,
         other => Err(format!("no such role: {other}").into()),
     }
 }
 
-fn client(address: &str) -> Result<ClientRouter, Box<dyn Error + Send + Sync>> {
-    Ok(match address.starts_with('/') {
+/// A client that has connected, or has tried to; it says so.
+async fn client(address: &str) -> Result<ClientRouter, Box<dyn Error + Send + Sync>> {
+    let client = match address.starts_with('/') {
         true => rig::client_over(sig_carrier_ipc::dial(address)?),
         false => rig::client_of(address),
-    })
+    };
+    let mut states = client.states();
+    states.wait_for(|state| *state != LinkState::Connecting).await?;
+    println!("started");
+    Ok(client)
 }
 
 /// The router, with the sender `timer`; its events carry the process's id.

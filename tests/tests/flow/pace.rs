@@ -1,12 +1,14 @@
 //! `Rate(20)` on an event of 1 kHz: 20 a second reach the listener, and no more are sent to its client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use sig_router::{Listen, Policy, RemoteEventStream, Signal};
+use sig_router::{Listen, Policy, RemoteEventStream, ServerRouter, Signal};
+use sig_tests::counted::counted;
 use sig_tests::raw::{Incoming, Raw};
-use sig_tests::rig::{TcpServer, soon};
-use tokio::time::{Instant, interval, sleep};
+use sig_tests::rig::{TcpServer, client_over, soon};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 use crate::account::Account;
 use crate::virtually::{World, trigger_now};
@@ -63,6 +65,41 @@ async fn promise_6_a_rate_is_kept_to_on_the_link_and_the_last_of_a_burst_comes()
     assert!(times[0] < 0.005 && times[1] < 0.055, "{times:?}");
     assert_eq!(account.received, stream.stats().received);
     assert_eq!(account.skipped, stream.stats().skipped);
+}
+
+/// On the very link of the client, frame by frame.
+#[tokio::test(start_paused = true)]
+async fn promise_6_twenty_frames_a_second_are_on_the_link_and_each_is_heard() {
+    const SECONDS: u64 = 10;
+    let server = ServerRouter::new().unwrap();
+    let (accepting, dialling, frames) = counted();
+    server.attach(Arc::new(accepting));
+    let client = client_over(dialling);
+    let sender = server.add_sender("s").event("e").connect().unwrap();
+    let signal = sender.signal("e").unwrap();
+    let mut stream = client.listen_remote(listen()).await.unwrap();
+    let mut account = Account::default();
+    for second in 0..SECONDS {
+        let before = (frames.count(), account.received);
+        let (began, end) = (Instant::now(), 1000 * (second + 1));
+        tokio::join!(at_a_kilohertz(&signal, 1000), async {
+            while began.elapsed() < Duration::from_secs(1) {
+                let rest = Duration::from_secs(1).saturating_sub(began.elapsed());
+                let Ok(delivery) = timeout(rest, stream.recv()).await else {
+                    return;
+                };
+                account.take(&delivery.unwrap());
+            }
+        });
+        let (sent, heard) = (frames.count() - before.0, account.received - before.1);
+        assert!((19..=21).contains(&sent), "{sent} frames in second {second}");
+        // One may be on its way.
+        assert!(sent.abs_diff(heard) <= 1, "{sent} frames, {heard} heard");
+        assert!(account.total() <= end, "{account:?}");
+    }
+    hear(&mut stream, &mut account, 1000 * SECONDS).await;
+    assert_eq!((account.lost, account.last), (0, 1000 * SECONDS));
+    assert_eq!(frames.count(), account.received);
 }
 
 /// Real frames on a real wire. A busy machine may pause for longer than a period, and so leave one out; it adds none.
