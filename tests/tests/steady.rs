@@ -6,10 +6,13 @@
 )]
 
 use std::alloc::System;
+use std::sync::Arc;
 
-use sig_router::{ClientRouter, Event, Payload, RemoteEventStream, RemoteSender, Router};
+use sig_core::bytes::{BufMut as _, Bytes, BytesMut};
+use sig_core::{Codec, CodecError, EventMessage, Json, Message};
+use sig_router::{ClientRouter, Event, Payload, RemoteEventStream, RemoteSender, Router, ServerRouter};
 use sig_tests::proxy::{Cable, Proxy};
-use sig_tests::rig::{TcpServer, client_of, connected, disconnected, holds, soon};
+use sig_tests::rig::{TcpServer, client_of, client_over, connected, disconnected, holds, soon};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::sync::Mutex;
 
@@ -205,4 +208,98 @@ async fn promise_6_a_stream_inside_one_process_remembers_no_senders_that_left() 
         }
     })
     .await;
+}
+
+/// JSON, but for events: their data is given back where it lies in the frame.
+#[derive(Debug)]
+struct InPlace;
+
+/// Before the data of an event: 1, alias and number.
+const HEAD: usize = 13;
+
+impl Codec for InPlace {
+    fn name(&self) -> &'static str {
+        "in place"
+    }
+
+    fn pack(&self, message: &Message, out: &mut BytesMut) -> Result<(), CodecError> {
+        let Message::Event(event) = message else {
+            return Json.pack(message, out);
+        };
+        out.put_u8(1);
+        out.put_u32(event.alias);
+        out.put_u64(event.number);
+        out.put_slice(event.payload.bytes());
+        Ok(())
+    }
+
+    fn unpack(&self, frame: Bytes) -> Result<Message, CodecError> {
+        let Some((&[1, a, b, c, d, ref number @ ..], _)) = frame.split_first_chunk::<HEAD>() else {
+            return Json.unpack(frame);
+        };
+        Ok(Message::Event(EventMessage {
+            alias: u32::from_be_bytes([a, b, c, d]),
+            number: u64::from_be_bytes(*number),
+            ext: Bytes::new(),
+            payload: Payload::from_bytes(frame.slice(HEAD..)),
+        }))
+    }
+}
+
+/// Eight bytes of each of many events come among many others, are kept as last values, and wait for a listener: they are
+/// all that is remembered of what was read.
+async fn keeps_no_buffers(server: &ServerRouter, publisher: &ClientRouter) {
+    const KEPT: usize = 150;
+    let names: Vec<_> = (0..KEPT).map(|n| format!("kept{n}")).collect();
+    let mut adding = publisher.add_remote_sender("s").event("filler");
+    for name in &names {
+        adding = adding.event(name.as_str()).keep_last();
+    }
+    let sender = adding.connect().await.unwrap();
+    let mut filled = server.listen("s/filler").unwrap();
+    let waiting: Vec<_> = names
+        .iter()
+        .map(|name| server.listen(("s", name.as_str())).unwrap())
+        .collect();
+    let filler = Payload::from_bytes(vec![0; 16 * 1024]);
+    let round = async |filled: &mut sig_router::EventStream| {
+        for name in &names {
+            sender
+                .signal(name)
+                .unwrap()
+                .trigger(&Payload::from_bytes(vec![7; 8]))
+                .await
+                .unwrap();
+            for _ in 0..4 {
+                sender.signal("filler").unwrap().trigger(&filler).await.unwrap();
+            }
+            for _ in 0..4 {
+                soon("a filler", filled.recv()).await.unwrap().unwrap();
+            }
+        }
+    };
+    let before = in_use();
+    round(&mut filled).await;
+    let grown = in_use().saturating_sub(before);
+    println!("{} bytes for each", grown / KEPT);
+    assert!(waiting.iter().all(|stream| stream.len() == 1));
+    assert!(grown < KEPT * 3000, "{} bytes for each of eight", grown / KEPT);
+}
+
+#[tokio::test]
+async fn promise_6_what_is_kept_or_waits_keeps_no_read_buffer_alive() {
+    let _alone = ALONE.lock().await;
+    let server = TcpServer::start();
+    keeps_no_buffers(&server.router, &server.client()).await;
+}
+
+#[tokio::test]
+async fn promise_6_nor_where_a_codec_gives_it_back_in_place() {
+    let _alone = ALONE.lock().await;
+    let server = ServerRouter::new().unwrap();
+    let listener = sig_carrier_tcp::listen("127.0.0.1:0").unwrap().with_codec(InPlace);
+    let address = listener.medium().local_addr().to_string();
+    server.attach(Arc::new(listener));
+    let client = client_over(sig_carrier_tcp::dial(&address).unwrap().with_codec(InPlace));
+    keeps_no_buffers(&server, &client).await;
 }

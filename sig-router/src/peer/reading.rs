@@ -58,7 +58,9 @@ impl Peer {
             }
             Encoding::Packed => std::iter::from_fn(|| batch.next_frame()).try_for_each(|frame| {
                 let size = frame.len();
-                take(Arrived::Message(self.unpack(frame)?, size))
+                // What a codec gives back may lie in the frame: it is not to keep all that was read alive.
+                let message = self.unpack(Bytes::copy_from_slice(&frame))?;
+                take(Arrived::Message(message, size))
             }),
             Encoding::Sig1 => self.read_frames(batch.bytes(), &mut take),
         };
