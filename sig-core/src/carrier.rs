@@ -114,6 +114,20 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// Not cancel safe: half a batch may have gone out. The router cancels it only when it gives the client up.
     async fn handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<(), CarrierError>;
 
+    /// Puts on the medium what goes at once, and takes it off the batch; true when nothing is left to be done.
+    ///
+    /// Where something is to be sent and nothing else waits, the router calls it to save the way over a task. After
+    /// `false` [`handle_tx`](Self::handle_tx) follows with what is left, which may be nothing that is not flushed yet. The
+    /// same one caller at a time as there. Must not block. The default leaves everything.
+    ///
+    /// # Errors
+    ///
+    /// As `handle_tx`, which is then called all the same.
+    fn try_handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<bool, CarrierError> {
+        let _ = (client, batch);
+        Ok(false)
+    }
+
     /// Throws a client out, at once. Its link ends and [`handle_client_disconnected`](Self::handle_client_disconnected)
     /// follows. Idempotent; an id that is not known (any more) is fine.
     fn close_client(&self, client: ClientId, why: &Disconnect);

@@ -260,6 +260,12 @@ pub(crate) trait Uplink: Outlet {
     /// Most bytes that the data of one event may have.
     fn max_payload(&self) -> usize;
 
+    /// Whether an event that was just offered is to be [sent](Self::send_now) by whoever offered it.
+    fn is_unsent(&self) -> bool;
+
+    /// Sends it. No lock may be held.
+    fn send_now(&self);
+
     /// Nobody waits for a link any longer with an event: it is lost.
     fn gave_up(&self);
 }

@@ -199,6 +199,10 @@ impl<M: Medium> Carrier for StreamCarrier<M> {
         self.writers.send(client, batch).await
     }
 
+    fn try_handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<bool, CarrierError> {
+        self.writers.try_send(client, batch)
+    }
+
     fn close_client(&self, client: ClientId, why: &Disconnect) {
         self.writers.close(client, why);
     }

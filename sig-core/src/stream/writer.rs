@@ -1,10 +1,12 @@
 //! The table of clients and the way out to each.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::{Buf as _, BufMut as _, BytesMut};
 use dashmap::DashMap;
 use sig_wire::frame::HEADER_LEN;
 use sig_wire::{Flags, Kind, encode_header};
@@ -59,6 +61,14 @@ impl<Io: AsyncRead + AsyncWrite> Writers<Io> {
     pub(super) async fn send(&self, id: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {
         match self.get(id) {
             Some(writer) => writer.send(batch).await,
+            None => Err(CarrierError::UnknownClient(id)),
+        }
+    }
+
+    /// Writes what goes at once; true when that was all.
+    pub(super) fn try_send(&self, id: ClientId, batch: &mut Batch) -> Result<bool, CarrierError> {
+        match self.get(id) {
+            Some(writer) => writer.try_send(batch),
             None => Err(CarrierError::UnknownClient(id)),
         }
     }
@@ -125,6 +135,26 @@ impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
         Ok(written?)
     }
 
+    fn try_send(&self, batch: &mut Batch) -> Result<bool, CarrierError> {
+        // Of other wires a message may not be left half written.
+        if self.wire != Wire::Sig1 || self.let_go.get().is_some() {
+            return Ok(false);
+        }
+        let Ok(mut out) = self.out.try_lock() else {
+            return Ok(false);
+        };
+        // Nobody is woken when there is room: who writes the rest waits for that.
+        let mut context = Context::from_waker(Waker::noop());
+        match write_at_once(Pin::new(&mut out.io), batch.bytes(), &mut context) {
+            Poll::Ready(Ok(())) => Ok(true),
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => {
+                self.close(Disconnect::link_lost(&error));
+                Err(error.into())
+            }
+        }
+    }
+
     async fn write(&self, batch: &mut Batch) -> io::Result<()> {
         let mut guard = self.out.lock().await;
         let Out { io, scratch } = &mut *guard;
@@ -176,6 +206,20 @@ impl<Io> Writer<Io> {
             told.await;
         }
     }
+}
+
+fn write_at_once<W: AsyncWrite>(
+    mut io: Pin<&mut W>,
+    bytes: &mut BytesMut,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !bytes.is_empty() {
+        match ready!(io.as_mut().poll_write(context, bytes))? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => bytes.advance(written),
+        }
+    }
+    io.poll_flush(context)
 }
 
 fn packed_header(length: usize) -> io::Result<[u8; HEADER_LEN]> {

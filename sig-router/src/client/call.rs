@@ -95,10 +95,10 @@ impl Link {
             is_request,
         };
         let message = Call::new(id, method, params).into();
-        let sent = if ahead {
-            self.outbox().send(&message)
-        } else {
-            self.outbox().send_in_order(&message)
+        let sent = match (is_request, ahead) {
+            (true, _) => self.outbox().send_promptly(&message),
+            (false, true) => self.outbox().send(&message),
+            (false, false) => self.outbox().send_in_order(&message),
         };
         match sent {
             Ok(()) => Ok(pending),

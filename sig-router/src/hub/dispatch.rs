@@ -129,10 +129,14 @@ impl Hub {
             };
             let item = item.with_tally(tally);
             self.put(event, snapshot, &item, false);
-            if let Some(uplink) = uplink {
+            let unsent = uplink.as_ref().and_then(|uplink| {
                 uplink.offer(event, &item, &sender.gate, &Terms::OWN);
-            }
+                uplink.is_unsent().then(|| Arc::clone(uplink))
+            });
             drop(lane);
+            if let Some(uplink) = unsent {
+                uplink.send_now();
+            }
             item.into_complaints().report(event);
             break (callbacks, number);
         };

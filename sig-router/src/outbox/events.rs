@@ -62,7 +62,7 @@ impl Outbox {
             }
             let turned_full = state.pressure.put(1, bytes, gate, terms.policy.patience());
             drop(guard);
-            self.put_in(turned_full, was_empty);
+            self.put_in_promptly(heading, turned_full, was_empty);
             return Ok(Some(bytes));
         }
         let (pushed, bytes) = match lanes.push_event(form, event, heading, item, terms) {
@@ -88,7 +88,7 @@ impl Outbox {
         }
         let turned_full = blocks && state.pressure.put(1, bytes, gate, terms.policy.patience());
         drop(guard);
-        self.put_in(turned_full, was_empty);
+        self.put_in_promptly(heading, turned_full, was_empty);
         Ok(pushed.stored.then_some(bytes))
     }
 

@@ -4,12 +4,14 @@ mod events;
 mod lanes;
 mod paced;
 mod pack;
+mod prompt;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -60,6 +62,8 @@ pub(crate) struct Outbox {
     peer: PeerInfo,
     state: Mutex<State>,
     wake: Notify,
+    /// Something was put in for the one who did so to [send](Self::send_now).
+    unsent: AtomicBool,
     stalls: Arc<Stalls>,
     /// Who asks the peer what became of events.
     asker: OnceLock<Weak<dyn Recall>>,
@@ -76,6 +80,10 @@ struct State {
     fast_bytes: usize,
     /// The same in the bulk lane, among the events.
     ordered_bytes: usize,
+    /// Who hands batches to the carrier.
+    hands: Hands,
+    /// What is left of a batch that did not go at once.
+    rest: Option<Batch>,
     /// Events in the batch that the carrier has now.
     in_hand: usize,
     tally: Tally,
@@ -105,6 +113,17 @@ pub(crate) struct Tally {
     pub(crate) flushed: u64,
     /// Dropped when the link ended, or never answered.
     pub(crate) dropped: u64,
+}
+
+/// Who hands batches to the carrier at the moment: one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hands {
+    /// The sending task.
+    Task,
+    /// Nobody: the task waits for something to send.
+    Nobody,
+    /// Whoever put something in.
+    Caller,
 }
 
 enum Sending {
@@ -137,6 +156,8 @@ impl Outbox {
             pressure: Pressure::new(marks),
             fast_bytes: 0,
             ordered_bytes: 0,
+            hands: Hands::Task,
+            rest: None,
             in_hand: 0,
             tally: Tally::default(),
             paced_events: HashMap::new(),
@@ -156,6 +177,7 @@ impl Outbox {
             peer,
             state: Mutex::new(state),
             wake: Notify::new(),
+            unsent: AtomicBool::new(false),
             stalls,
             asker: OnceLock::new(),
             me: me.clone(),
@@ -223,6 +245,12 @@ impl Outbox {
     }
 
     fn send_in(&self, message: &Message, ahead: bool) -> Result<(), CarrierError> {
+        self.put_message(message, ahead)?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn put_message(&self, message: &Message, ahead: bool) -> Result<(), CarrierError> {
         let mut state = self.state.lock();
         let State {
             lanes,
@@ -263,8 +291,8 @@ impl Outbox {
         let overflow = *fast_bytes + *ordered_bytes > MAX_CONTROL;
         *closed = overflow;
         drop(state);
-        self.wake.notify_one();
         if overflow {
+            self.wake.notify_one();
             self.carrier
                 .close_client(self.id, &Disconnect::new(Reason::Kicked, UNREAD));
             return Err(CarrierError::Other(UNREAD.to_owned()));
@@ -338,6 +366,14 @@ impl Outbox {
         }
     }
 
+    /// The same, where whoever put it in may send it.
+    fn put_in_promptly(&self, heading: Heading, turned_full: bool, was_empty: bool) {
+        self.put_in(turned_full, was_empty && !heading.prompt);
+        if was_empty && heading.prompt {
+            self.unsent.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Whether it takes nothing more.
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().closed
@@ -382,9 +418,6 @@ impl Outbox {
         let mut state = self.state.lock();
         let form = self.form(state.max_frame);
         let taken = state.take(now, batch, form, &mut released);
-        if matches!(taken, Take::Ready) {
-            state.tally.bytes += batch.byte_len() as u64;
-        }
         drop(state);
         // A gate that opens may want to tell its sender so, through this very outbox.
         release_all(released);
@@ -395,6 +428,15 @@ impl Outbox {
 impl State {
     fn take(&mut self, now: Instant, batch: &mut Batch, form: Form<'_>, released: &mut Vec<Arc<Gate>>) -> Take {
         let encoding = form.peer.encoding;
+        if self.hands == Hands::Caller {
+            // Whoever sends now wakes the task when there is more.
+            return Take::Empty;
+        }
+        self.hands = Hands::Task;
+        if let Some(rest) = self.rest.take() {
+            *batch = rest;
+            return Take::Ready;
+        }
         self.tally.flushed += std::mem::take(&mut self.in_hand) as u64;
         let when_empty = if self.closed { Take::Closed } else { Take::Empty };
         if !self.missed.is_empty() {
@@ -404,10 +446,12 @@ impl State {
             Sending::Free(lanes) => match lanes.take(now, batch, encoding) {
                 Some((Lane::Fast, _)) => {
                     (self.fast_bytes, self.last_sent) = (0, now);
+                    self.tally.bytes += batch.byte_len() as u64;
                     Take::Ready
                 }
                 Some((Lane::Bulk, load)) => {
                     (self.ordered_bytes, self.last_sent) = (0, now);
+                    self.tally.bytes += batch.byte_len() as u64;
                     self.in_hand = load.events;
                     *released = self.pressure.took(load.blocking, load.blocking_bytes);
                     Take::Ready
@@ -416,12 +460,16 @@ impl State {
                     lanes.shrink(encoding);
                     match lanes.next_due().filter(|_| !self.closed) {
                         Some(due) => Take::At(due),
-                        None => when_empty,
+                        None => {
+                            self.hands = Hands::Nobody;
+                            when_empty
+                        }
                     }
                 }
             },
             Sending::Paced(pacer) => match pacer.next(now) {
                 Next::Send(bytes) => {
+                    self.tally.bytes += bytes.len() as u64;
                     batch.push_frame(bytes);
                     self.last_sent = now;
                     Take::Ready

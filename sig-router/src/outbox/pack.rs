@@ -28,6 +28,8 @@ pub(crate) struct Heading {
     pub(crate) announce: bool,
     /// What the peer is asked about it.
     pub(crate) ask: Option<Ask>,
+    /// Whoever puts it in sends it right afterwards, if it [went into an empty outbox](super::Outbox::is_unsent).
+    pub(crate) prompt: bool,
 }
 
 fn limit(max_frame: usize) -> u32 {

@@ -46,6 +46,7 @@ fn heading(alias: u32, announce: bool) -> Heading {
         alias,
         announce,
         ask: None,
+        prompt: false,
     }
 }
 

@@ -25,7 +25,7 @@ impl Peer {
             id: id.clone(),
             outcome,
         };
-        if let Err(error) = self.outbox.send(&reply.into()) {
+        if let Err(error) = self.outbox.send_promptly(&reply.into()) {
             // It may be too large for the peer; a few words never are.
             let failure = RequestError::Codec(error.to_string()).to_failure();
             let _ = self.outbox.send(

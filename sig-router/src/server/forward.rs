@@ -69,10 +69,13 @@ impl Forward for ClientForward {
             deadline_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
         };
         let call = Call::new(id, methods::REQUEST, RawJson::new(&params)?);
-        session.outbox().send(&call.into()).map_err(|error| match error {
-            sig_core::CarrierError::Codec(error) => RequestError::from(error),
-            _ => gone(),
-        })?;
+        session
+            .outbox()
+            .send_promptly(&call.into())
+            .map_err(|error| match error {
+                sig_core::CarrierError::Codec(error) => RequestError::from(error),
+                _ => gone(),
+            })?;
         let outcome = answer.await.map_err(|_| {
             // It may have been due before the client went.
             if request.deadline() <= now() {

@@ -87,6 +87,7 @@ impl Subscriber {
             alias: event.alias,
             announce: true,
             ask,
+            prompt: false,
         };
         match self.outbox.offer(heading, event, item, gate, terms) {
             Ok(sent) => sent.is_some(),

@@ -9,7 +9,7 @@ mod tests;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -31,6 +31,8 @@ use online::{Online, max_payload};
 pub(super) struct SenderUplink {
     sender: SenderName,
     state: Mutex<State>,
+    /// An event waits to be sent at once, by whoever triggered it.
+    is_unsent: AtomicBool,
     /// Most bytes that the data of one event may have: of the last link while there is none.
     max_payload: AtomicUsize,
     /// Rung when nothing is kept any more, or nothing will be sent.
@@ -73,6 +75,7 @@ impl SenderUplink {
         Arc::new_cyclic(|me| Self {
             sender,
             state: Mutex::new(state),
+            is_unsent: AtomicBool::new(false),
             max_payload: AtomicUsize::new(usize::MAX),
             settled: Notify::new(),
             me: me.clone(),
@@ -115,6 +118,7 @@ impl SenderUplink {
         state.sync_gate();
         let is_settled = state.is_settled();
         drop(state);
+        self.send_now();
         if is_settled {
             self.settled.notify_waiters();
         }
@@ -273,6 +277,9 @@ impl Outlet for SenderUplink {
             .flow
             .offer(event.alias, |online| online.send(&receipt, event, item, gate), keep);
         state.sync_gate();
+        if state.flow.link().is_some_and(|online| online.unsent().is_some()) {
+            self.is_unsent.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The numbers of the events that follow tell it, or the next registration.
@@ -291,6 +298,18 @@ impl Uplink for SenderUplink {
 
     fn max_payload(&self) -> usize {
         self.max_payload.load(Ordering::Relaxed)
+    }
+
+    fn is_unsent(&self) -> bool {
+        self.is_unsent.load(Ordering::Relaxed)
+    }
+
+    fn send_now(&self) {
+        self.is_unsent.store(false, Ordering::Relaxed);
+        let link = self.state.lock().flow.link().and_then(Online::unsent).map(Arc::clone);
+        if let Some(link) = link {
+            link.outbox().send_now();
+        }
     }
 
     fn gave_up(&self) {

@@ -63,6 +63,11 @@ impl Online {
         std::ptr::eq(&*self.link, link)
     }
 
+    /// Where it goes at once, if it can: an event that was just put in, with nothing before it.
+    pub(super) fn unsent(&self) -> Option<&Arc<Link>> {
+        self.link.outbox().is_unsent().then_some(&self.link)
+    }
+
     /// Whether there is room for what was kept; if not, the watch hears when there is.
     pub(super) fn has_room(&self) -> bool {
         // Each sender has its own room, and the outbox is everybody's: many that fill it at once would overrun it.
@@ -122,6 +127,7 @@ impl Online {
                             alias,
                             announce: false,
                             ask,
+                            prompt: true,
                         };
                         outbox.offer(heading, event, item, gate, terms)
                     });

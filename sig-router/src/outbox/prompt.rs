@@ -1,0 +1,74 @@
+//! Sending at once, without the way over the task.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sig_core::{Batch, CarrierError, Encoding, Message};
+
+use super::{Hands, Outbox, Sending, Take};
+use crate::clock;
+use crate::pressure::release_all;
+
+/// What follows sooner than this upon something else goes with the task: a burst is sent in batches, not one by one.
+const BURST: Duration = Duration::from_micros(10);
+
+impl Outbox {
+    /// Whether an event that was put in [promptly](super::Heading::prompt) found nothing before it, and waits for
+    /// [`send_now`](Self::send_now).
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed)
+    }
+
+    /// Sends a control message ahead of waiting events, at once if that can be. No lock may be held.
+    pub(crate) fn send_promptly(&self, message: &Message) -> Result<(), CarrierError> {
+        self.put_message(message, true)?;
+        self.send_now();
+        Ok(())
+    }
+
+    /// Hands what waits to the carrier, if nothing else is under way and it goes at once; otherwise the task does. No lock
+    /// may be held.
+    pub(crate) fn send_now(&self) {
+        self.unsent.store(false, Ordering::Relaxed);
+        let mut batch = Batch::new(self.peer.encoding);
+        if !self.take_promptly(&mut batch) {
+            return self.wake.notify_one();
+        }
+        let all = self.carrier.try_handle_tx(self.id, &mut batch);
+        let mut state = self.state.lock();
+        if matches!(all, Ok(true)) {
+            state.hands = Hands::Nobody;
+            let in_hand = std::mem::take(&mut state.in_hand);
+            state.tally.flushed += in_hand as u64;
+            let is_done = !state.closed && matches!(&state.lanes, Sending::Free(lanes) if lanes.is_empty());
+            if is_done && state.missed.is_empty() && state.catch_ups.is_empty() {
+                return;
+            }
+        } else {
+            // An error shows again when the task goes on with it.
+            state.hands = Hands::Task;
+            state.rest = Some(batch);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Takes what waits into the caller's hands, unless the task has something in its own or there is a burst.
+    fn take_promptly(&self, batch: &mut Batch) -> bool {
+        let mut released = Vec::new();
+        let now = clock::now();
+        let mut state = self.state.lock();
+        let is_burst = now.saturating_duration_since(state.last_sent) < BURST;
+        if is_burst || self.peer.encoding != Encoding::Sig1 || state.hands != Hands::Nobody {
+            return false;
+        }
+        let form = self.form(state.max_frame);
+        let is_ready = matches!(state.take(now, batch, form, &mut released), Take::Ready);
+        if is_ready {
+            state.hands = Hands::Caller;
+        }
+        drop(state);
+        release_all(released);
+        is_ready
+    }
+}
