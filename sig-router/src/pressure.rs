@@ -110,7 +110,7 @@ pub(crate) struct Marks {
 const HARD_COUNT: usize = 256;
 
 /// The same in bytes.
-const HARD_BYTES: usize = 16;
+const HARD_BYTES: usize = 32;
 
 /// The fill of one queue and whom it holds up. Lives under the queue's lock.
 #[derive(Debug)]

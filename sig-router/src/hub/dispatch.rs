@@ -152,32 +152,32 @@ impl Hub {
     }
 
     /// Hands on an event that came over a link, if its sender is (still) this owner's. Never waits: a sender that sends
-    /// beyond its credit is its own link's affair.
-    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, item: Item<'_>) -> bool {
+    /// beyond its credit is its own link's affair. Gives to how many queues it went; `None` if the sender is not the owner's.
+    pub(crate) fn arrive(&self, event: &Arc<EventRecord>, owner: Owner, item: Item<'_>) -> Option<u64> {
         let mut lane = event.sender.lane.lock();
-        let Some(connection) = lane.as_mut().filter(|connection| connection.owner == owner) else {
-            return false;
-        };
+        let connection = lane.as_mut().filter(|connection| connection.owner == owner)?;
         let before = event.set_number(item.number);
         let item = item.behind(before);
-        self.put(event, connection.snapshots.of(event), &item, true);
+        let snapshot = connection.snapshots.of(event);
+        let copies = snapshot.outlets.len() as u64;
+        self.put(event, snapshot, &item, true);
         drop(lane);
         item.into_complaints().report(event);
-        true
+        Some(copies)
     }
 
     /// As [`arrive`](Self::arrive), with events of one kind that came together.
-    pub(crate) fn arrive_all(&self, event: &Arc<EventRecord>, owner: Owner, burst: Burst<'_>) -> bool {
+    pub(crate) fn arrive_all(&self, event: &Arc<EventRecord>, owner: Owner, burst: Burst<'_>) -> Option<u64> {
         let mut lane = event.sender.lane.lock();
-        let Some(connection) = lane.as_mut().filter(|connection| connection.owner == owner) else {
-            return false;
-        };
+        let connection = lane.as_mut().filter(|connection| connection.owner == owner)?;
         let before = event.set_number(burst.last());
         let burst = burst.behind(before);
-        self.put_all(event, connection.snapshots.of(event), &burst);
+        let snapshot = connection.snapshots.of(event);
+        let copies = snapshot.outlets.len() as u64;
+        self.put_all(event, snapshot, &burst);
         drop(lane);
         burst.into_complaints().report(event);
-        true
+        Some(copies)
     }
 
     /// Hands on an event that came over a link without a number, if its sender is (still) this owner's. The tally is kept

@@ -29,6 +29,7 @@ use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks};
 
 pub use attach::{CarrierHandle, CarrierState};
 use client::ClientSession;
+use credit::Credits;
 use inspect::Watched;
 use instances::Instances;
 
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     tasks: Tasks,
     clients: DashMap<ClientId, Arc<ClientSession>>,
     instances: Instances,
+    credits: Arc<Credits>,
     max_clients: usize,
     router_id: String,
     /// Names this run of the router: aliases are valid within it.
@@ -137,6 +139,7 @@ impl ServerBuilder {
             tasks,
             clients: DashMap::new(),
             instances: Instances::default(),
+            credits: Arc::default(),
             max_clients: self.max_clients,
             router_id: format!("{:032x}", fastrand::u128(..)),
             epoch: fastrand::u64(..EPOCHS),

@@ -266,10 +266,10 @@ impl Native {
         if !published.credit.covers(burst.cost_before_last()) {
             return Err(Self::beyond_credit(published));
         }
-        session
+        let copies = session
             .hub()
             .arrive_all(&published.event, Owner::Client(session.id()), burst);
-        published.credit.consumed(cost);
+        published.credit.consumed(cost, copies.unwrap_or(0));
         Ok(())
     }
 
@@ -314,10 +314,11 @@ impl Native {
         }
         let counted = item.ask.map(|ask| (ask.id, ask.tally()));
         let item = item.with_tally(counted.as_ref().map(|(_, tally)| tally));
-        let is_own = session
+        let copies = session
             .hub()
             .arrive(&published.event, Owner::Client(session.id()), item);
-        published.credit.consumed(cost);
+        let is_own = copies.is_some();
+        published.credit.consumed(cost, copies.unwrap_or(0));
         match counted {
             Some((id, tally)) if is_own => session.peer().confirm(id, tally),
             Some((id, _)) => session.peer().reply(
@@ -402,6 +403,7 @@ impl Native {
             numbers,
         } = params;
         let refused = |text: String| failed("refused", text);
+        let shared = session.shared().map_err(|error| refused(error.to_string()))?;
         rpc::within(rpc::MAX_SENDERS, self.senders.len(), 1, "senders").map_err(refused)?;
         rpc::within(rpc::MAX_EVENTS, self.aliases.len(), events.len(), "events").map_err(refused)?;
         let requests = requests.map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
@@ -423,7 +425,12 @@ impl Native {
             .hub()
             .add_sender(new)
             .map_err(|error| rpc::refused_sender(&error))?;
-        let credit = CreditLine::new(name.clone(), Arc::clone(&record.gate), session.outbox());
+        let credit = CreditLine::new(
+            &shared.credits,
+            name.clone(),
+            Arc::clone(&record.gate),
+            session.outbox(),
+        );
         let credit_hook: Arc<dyn crate::pressure::GateWatch> = credit.clone();
         record.gate.set_watch(Some(Arc::downgrade(&credit_hook)));
         let mut reply = AddSenderReply {

@@ -5,7 +5,6 @@
 /// Totals are cumulative, so a grant that is repeated or overtaken does no harm.
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
-    size: u64,
     consumed: u64,
     granted: u64,
 }
@@ -13,11 +12,9 @@ pub(crate) struct Window {
 impl Window {
     /// A window of `size` bytes, at least 1, all of it granted.
     pub(crate) fn new(size: u64) -> Self {
-        let size = size.max(1);
         Self {
-            size,
             consumed: 0,
-            granted: size,
+            granted: size.max(1),
         }
     }
 
@@ -31,11 +28,13 @@ impl Window {
         self.consumed = self.consumed.saturating_add(bytes);
     }
 
-    /// The total to announce now, if it is worth a message: the gate is open, and at least half a window was consumed
-    /// since the last grant.
-    pub(crate) fn grant(&mut self, open: bool) -> Option<u64> {
-        let total = self.consumed.saturating_add(self.size);
-        if !open || (total - self.granted).saturating_mul(2) < self.size {
+    /// The total to announce now for a window of `size` bytes, which need not be the one before, if it is worth a message:
+    /// the gate is open, and at least half of it was consumed since the last grant.
+    pub(crate) fn grant(&mut self, size: u64, open: bool) -> Option<u64> {
+        let size = size.max(1);
+        let total = self.consumed.saturating_add(size);
+        let more = total.saturating_sub(self.granted);
+        if !open || more == 0 || more.saturating_mul(2) < size {
             return None;
         }
         self.granted = total;
@@ -93,15 +92,26 @@ mod tests {
     #[test]
     fn a_grant_waits_for_half_a_window_and_an_open_gate() {
         let mut window = Window::new(100);
-        assert_eq!((window.grant(true), window.total()), (None, 100));
+        assert_eq!((window.grant(100, true), window.total()), (None, 100));
         window.consumed(49);
-        assert_eq!(window.grant(true), None);
+        assert_eq!(window.grant(100, true), None);
         window.consumed(1);
-        assert_eq!(window.grant(false), None, "the gate is closed");
-        assert_eq!(window.grant(true), Some(150));
-        assert_eq!(window.grant(true), None, "granted already");
+        assert_eq!(window.grant(100, false), None, "the gate is closed");
+        assert_eq!(window.grant(100, true), Some(150));
+        assert_eq!(window.grant(100, true), None, "granted already");
         window.consumed(200);
-        assert_eq!((window.grant(true), window.total()), (Some(350), 350));
+        assert_eq!((window.grant(100, true), window.total()), (Some(350), 350));
+    }
+
+    #[test]
+    fn a_window_that_shrinks_takes_nothing_back_and_is_never_stuck() {
+        let mut window = Window::new(100);
+        window.consumed(50);
+        assert_eq!(window.grant(10, true), None, "more was granted than that");
+        window.consumed(45);
+        assert_eq!(window.grant(10, true), Some(105));
+        window.consumed(1);
+        assert_eq!(window.grant(200, true), Some(296));
     }
 
     #[test]
@@ -121,7 +131,7 @@ mod tests {
     fn the_largest_numbers_do_not_wrap() {
         let mut window = Window::new(u64::MAX);
         window.consumed(u64::MAX);
-        assert_eq!((window.grant(true), window.total()), (None, u64::MAX));
+        assert_eq!((window.grant(u64::MAX, true), window.total()), (None, u64::MAX));
         let mut credit = Credit::new(u64::MAX);
         assert!(credit.spend(u64::MAX));
     }
@@ -131,7 +141,7 @@ mod tests {
         let mut window = Window::new(0);
         assert_eq!(window.total(), 1);
         window.consumed(7);
-        assert_eq!(window.grant(true), Some(8));
+        assert_eq!(window.grant(0, true), Some(8));
     }
 
     proptest! {
@@ -159,7 +169,7 @@ mod tests {
                         }
                     }
                     1 => flying.pop_front().into_iter().for_each(|message| window.consumed(message)),
-                    2 => grants.extend(window.grant(open)),
+                    2 => grants.extend(window.grant(size, open)),
                     _ => {
                         if let Some(total) = grants.pop_front() {
                             credit.granted(total);

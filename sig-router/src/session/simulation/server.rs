@@ -94,7 +94,10 @@ impl Server {
 
     fn grant(&mut self, now: Instant, line: &mut Line) {
         let open = self.is_open;
-        let grant = self.session.as_mut().and_then(|session| session.window.grant(open));
+        let grant = self
+            .session
+            .as_mut()
+            .and_then(|session| session.window.grant(WINDOW, open));
         if let Some(total) = grant {
             self.send(now, line, Message::Grant(total));
         }
