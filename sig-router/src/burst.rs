@@ -34,6 +34,15 @@ pub(crate) struct Burst<'a> {
     complaints: Complaints,
 }
 
+/// Some of a burst.
+#[derive(Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) frames: &'a [u8],
+    pub(crate) data_len: usize,
+}
+
 /// What kind of data a plain event has; `None` if it is not plain.
 pub(crate) fn plain(ext: &[u8]) -> Option<ContentType> {
     match *ext {
@@ -178,6 +187,32 @@ impl<'a> Burst<'a> {
         let (head, data) = frame.split_at_checked(self.head).unwrap_or_default();
         let item = Item::from_frame(number, frame, self.content_type, data);
         item.with_ext(head.get(EXT_HEAD_LEN..).unwrap_or_default())
+    }
+
+    /// The same events in pieces of no more than so many events and bytes, unless one is larger by itself.
+    pub(crate) fn pieces(&self, most: u64, bytes: usize) -> impl Iterator<Item = Piece<'a>> + '_ {
+        let (mut at, mut number) = (0, self.first);
+        std::iter::from_fn(move || {
+            let rest = self.frames.get(at..).filter(|rest| !rest.is_empty())?;
+            let (mut count, mut size) = (0, 0);
+            while count < most {
+                let Some(next) = rest.get(size..).and_then(frame_size) else {
+                    break;
+                };
+                if count > 0 && size + next > bytes {
+                    break;
+                }
+                (count, size) = (count + 1, size + next);
+            }
+            let piece = Piece {
+                first: number,
+                count,
+                frames: rest.get(..size)?,
+                data_len: size - self.head * usize::try_from(count).ok()?,
+            };
+            (at, number) = (at + size, number + count);
+            (count > 0).then_some(piece)
+        })
     }
 
     /// Hands them to `offer` one by one, and keeps what goes wrong.

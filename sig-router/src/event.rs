@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sig_core::{CodecError, EventName, Payload, SenderName, Value};
+use sig_core::{CodecError, ContentType, EventName, Payload, SenderName, Value};
 
 use crate::clock;
 
@@ -38,7 +40,6 @@ pub(crate) struct EventId {
 /// ```
 #[derive(Clone)]
 pub struct Event<'a> {
-    id: Id<'a>,
     number: u64,
     /// What is seldom said of an event. Apart, so that events are small: they change hands often.
     more: Option<Box<More>>,
@@ -54,35 +55,60 @@ struct More {
 }
 
 #[derive(Clone)]
-enum Id<'a> {
-    Borrowed(&'a EventId),
-    Shared(Arc<EventId>),
+enum Data<'a> {
+    Value(&'a EventId, &'a dyn Value),
+    Packed(Arc<EventId>, Payload),
+    /// A part of several that came together.
+    Part(Arc<Together>, Range<u32>),
 }
 
-#[derive(Clone)]
-enum Data<'a> {
-    Value(&'a dyn Value),
-    Packed(Payload),
+/// The data of several events of one kind in one piece of memory, which each of them keeps alive.
+#[derive(Debug)]
+pub(crate) struct Together {
+    pub(crate) id: Arc<EventId>,
+    pub(crate) content_type: ContentType,
+    pub(crate) bytes: Bytes,
+}
+
+impl Together {
+    fn payload(&self, part: &Range<u32>) -> Payload {
+        Payload::new(self.content_type, self.bytes.slice(place(part)))
+    }
+
+    fn data(&self, part: &Range<u32>) -> &[u8] {
+        self.bytes.get(place(part)).unwrap_or_default()
+    }
+}
+
+fn place(part: &Range<u32>) -> Range<usize> {
+    part.start as usize..part.end as usize
 }
 
 impl<'a> Event<'a> {
     /// An event whose value is at hand.
     pub(crate) fn borrowed(id: &'a EventId, number: u64, value: &'a dyn Value) -> Self {
         Self {
-            id: Id::Borrowed(id),
             number,
             more: None,
-            data: Data::Value(value),
+            data: Data::Value(id, value),
         }
     }
 
     /// An event with packed data.
     pub(crate) fn packed(id: Arc<EventId>, number: u64, payload: Payload) -> Event<'static> {
         Event {
-            id: Id::Shared(id),
             number,
             more: None,
-            data: Data::Packed(payload),
+            data: Data::Packed(id, payload),
+        }
+    }
+
+    /// One of several that came together, whose data is this part of theirs.
+    pub(crate) fn part(together: &Arc<Together>, number: u64, part: Range<u32>) -> Event<'static> {
+        Event {
+            number,
+            more: None,
+            data: Data::Part(Arc::clone(together), part),
         }
     }
 
@@ -117,16 +143,18 @@ impl<'a> Event<'a> {
 
     /// Which event it is, to be kept.
     pub(crate) fn shared_id(&self) -> Arc<EventId> {
-        match &self.id {
-            Id::Borrowed(id) => Arc::new((*id).clone()),
-            Id::Shared(id) => Arc::clone(id),
+        match &self.data {
+            Data::Value(id, _) => Arc::new((*id).clone()),
+            Data::Packed(id, _) => Arc::clone(id),
+            Data::Part(together, _) => Arc::clone(&together.id),
         }
     }
 
     fn id(&self) -> &EventId {
-        match &self.id {
-            Id::Borrowed(id) => id,
-            Id::Shared(id) => id,
+        match &self.data {
+            Data::Value(id, _) => id,
+            Data::Packed(id, _) => id,
+            Data::Part(together, _) => &together.id,
         }
     }
 
@@ -175,8 +203,8 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn value<T: 'static>(&self) -> Option<&T> {
         match &self.data {
-            Data::Value(value) => value.as_any().downcast_ref(),
-            Data::Packed(_) => None,
+            Data::Value(_, value) => value.as_any().downcast_ref(),
+            Data::Packed(..) | Data::Part(..) => None,
         }
     }
 
@@ -187,11 +215,29 @@ impl<'a> Event<'a> {
     /// When the value cannot be written as JSON.
     pub fn payload(&self) -> Result<Cow<'_, Payload>, CodecError> {
         match &self.data {
-            Data::Value(value) => match value.as_payload() {
+            Data::Value(_, value) => match value.as_payload() {
                 Some(payload) => Ok(Cow::Borrowed(payload)),
                 None => value.pack().map(Cow::Owned),
             },
-            Data::Packed(payload) => Ok(Cow::Borrowed(payload)),
+            Data::Packed(_, payload) => Ok(Cow::Borrowed(payload)),
+            Data::Part(together, part) => Ok(Cow::Owned(together.payload(part))),
+        }
+    }
+
+    /// The bytes of the data as they travel, which [`payload`](Self::payload) says more of. A borrowed value is packed on
+    /// each call.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be written as JSON.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>, CodecError> {
+        match &self.data {
+            Data::Value(_, value) => match value.as_payload() {
+                Some(payload) => Ok(Cow::Borrowed(payload.bytes())),
+                None => Ok(Cow::Owned(value.pack()?.bytes().to_vec())),
+            },
+            Data::Packed(_, payload) => Ok(Cow::Borrowed(payload.bytes())),
+            Data::Part(together, part) => Ok(Cow::Borrowed(together.data(part))),
         }
     }
 
@@ -204,13 +250,18 @@ impl<'a> Event<'a> {
         self.payload()?.decode()
     }
 
-    /// The event with its data packed, to be kept.
+    /// The event with its data packed, to be kept. The data then is in a piece of memory of its own: small events that came
+    /// together share one of up to 8 KiB, which each of them keeps alive.
     ///
     /// # Errors
     ///
     /// When the value cannot be written as JSON.
     pub fn into_owned(self) -> Result<Event<'static>, CodecError> {
-        let (payload, id) = (self.payload()?.into_owned(), self.shared_id());
+        let (payload, id) = (self.payload()?, self.shared_id());
+        let payload = match &self.data {
+            Data::Part(..) => Payload::new(payload.content_type(), Bytes::copy_from_slice(payload.bytes())),
+            Data::Value(..) | Data::Packed(..) => payload.into_owned(),
+        };
         Ok(Event {
             more: self.more,
             ..Event::packed(id, self.number, payload)

@@ -32,7 +32,7 @@ pub(super) async fn ping(args: &Args, client: &ClientRouter) -> Result<(), Failu
         let event = tokio::time::timeout(PATIENCE, stream.recv()).await?;
         let took = began.elapsed();
         let event = event.ok_or_else(|| Failure::new("the stream is over"))??;
-        let seen = check(event.payload()?.bytes());
+        let seen = check(&event.bytes()?);
         if !seen.is_ok_and(|seen| seen.number == sequence) {
             return Err(Failure::new(format!("another event came back than number {sequence}")));
         }

@@ -40,12 +40,12 @@ impl Listening {
                     };
                     // What was lost shows in the numbers.
                     let Ok(event) = event else { continue };
-                    let Ok(payload) = event.payload() else { return false };
+                    let Ok(payload) = event.bytes() else { return false };
                     // Presence comes too where the whole sender is heard.
                     if event.name().is_channel() && args.topics > 1 {
                         continue;
                     }
-                    let on = !tally.take(payload.bytes());
+                    let on = !tally.take(&payload);
                     if slow && Instant::now() < until {
                         tokio::time::sleep(pause).await;
                     }

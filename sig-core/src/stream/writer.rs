@@ -22,7 +22,7 @@ use crate::client::{ClientId, Disconnect, Reason};
 use crate::error::CarrierError;
 
 /// Most capacity that a buffer keeps after it was written.
-const KEEP: usize = 256 * 1024;
+const KEEP: usize = 1024 * 1024;
 
 /// The clients of a carrier, by id.
 #[derive(Debug)]

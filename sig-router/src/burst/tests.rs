@@ -82,6 +82,26 @@ proptest! {
         prop_assert_eq!(cost - last.cost(0, sig_core::Encoding::Sig1) as u64, burst.cost_before_last());
     }
 
+    /// Pieces are the whole burst in order, and no larger than they may be.
+    #[test]
+    fn pieces_are_the_burst(
+        lengths in prop::collection::vec(0_usize..300, 1..40),
+        most in 1_u64..10,
+        bytes in 1_usize..1000,
+    ) {
+        let frames: Vec<_> = (1..).zip(&lengths).map(|(number, length)| frame(3, number, &[], &vec![7; *length])).collect();
+        let all = frames.concat();
+        let burst = read(&all).unwrap();
+        let (mut number, mut at, mut data_len) = (1, 0, 0);
+        for piece in burst.pieces(most, bytes) {
+            prop_assert_eq!((piece.first, piece.frames), (number, &all[at..at + piece.frames.len()]));
+            prop_assert!(piece.count >= 1 && piece.count <= most);
+            prop_assert!(piece.count == 1 || piece.frames.len() <= bytes);
+            (number, at, data_len) = (number + piece.count, at + piece.frames.len(), data_len + piece.data_len);
+        }
+        prop_assert_eq!((number, at, data_len), (burst.last() + 1, all.len(), burst.data_len()));
+    }
+
     /// The head that is written is the one that is read.
     #[test]
     fn a_head_is_that_of_a_plain_event(number in any::<u64>(), kind in any::<u8>(), length in 0_usize..100) {

@@ -300,7 +300,11 @@ impl Lanes {
 
     /// An idle peer holds no buffer.
     pub(super) fn shrink(&mut self, encoding: Encoding) {
-        (self.fast, self.bulk) = (Batch::new(encoding), Batch::new(encoding));
+        for batch in [&mut self.fast, &mut self.bulk] {
+            if batch.is_empty() {
+                *batch = Batch::new(encoding);
+            }
+        }
     }
 
     /// Drops what waits, and gives how many events that were.

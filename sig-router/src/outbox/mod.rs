@@ -49,6 +49,9 @@ const PACED_MARKS: Marks = Marks {
 /// Most bytes of control messages that may wait for one peer: one that asks and never reads is let go of.
 const MAX_CONTROL: usize = 32 * 1024 * 1024;
 
+/// How long nothing is sent until buffers are let go of.
+const IDLE: Duration = Duration::from_millis(200);
+
 /// Why such a peer is let go of.
 pub(crate) const UNREAD: &str = "the peer asks and does not read the answers";
 
@@ -84,6 +87,8 @@ struct State {
     hands: Hands,
     /// What is left of a batch that did not go at once.
     rest: Option<Batch>,
+    /// An empty batch with room, until the peer is idle.
+    spare: Option<Batch>,
     /// Events in the batch that the carrier has now.
     in_hand: usize,
     tally: Tally,
@@ -158,6 +163,7 @@ impl Outbox {
             ordered_bytes: 0,
             hands: Hands::Task,
             rest: None,
+            spare: None,
             in_hand: 0,
             tally: Tally::default(),
             paced_events: HashMap::new(),
@@ -202,9 +208,16 @@ impl Outbox {
         &self.carrier
     }
 
-    /// When something was last handed to the carrier.
-    pub(crate) fn last_sent(&self) -> Instant {
-        self.state.lock().last_sent
+    /// When something was last handed to the carrier. A peer that has been idle for a while holds no buffer from then on.
+    pub(crate) fn look_after(&self, now: Instant) -> Instant {
+        let mut state = self.state.lock();
+        if now.saturating_duration_since(state.last_sent) >= IDLE {
+            state.spare = None;
+            if let Sending::Free(lanes) = &mut state.lanes {
+                lanes.shrink(self.peer.encoding);
+            }
+        }
+        state.last_sent
     }
 
     pub(crate) fn max_frame(&self) -> usize {
@@ -438,6 +451,9 @@ impl State {
             return Take::Ready;
         }
         self.tally.flushed += std::mem::take(&mut self.in_hand) as u64;
+        if let Some(spare) = self.spare.take() {
+            *batch = spare;
+        }
         let when_empty = if self.closed { Take::Closed } else { Take::Empty };
         if !self.missed.is_empty() {
             self.tell_missed(form);
@@ -457,7 +473,7 @@ impl State {
                     Take::Ready
                 }
                 None => {
-                    lanes.shrink(encoding);
+                    self.spare = Some(std::mem::replace(batch, Batch::new(encoding)));
                     match lanes.next_due().filter(|_| !self.closed) {
                         Some(due) => Take::At(due),
                         None => {

@@ -38,6 +38,8 @@ impl Outbox {
         let mut state = self.state.lock();
         if matches!(all, Ok(true)) {
             state.hands = Hands::Nobody;
+            batch.clear();
+            state.spare = Some(batch);
             let in_hand = std::mem::take(&mut state.in_hand);
             state.tally.flushed += in_hand as u64;
             let is_done = !state.closed && matches!(&state.lanes, Sending::Free(lanes) if lanes.is_empty());

@@ -36,8 +36,6 @@ impl Outbox {
                     drop(Box::pin(tokio::time::timeout_at(due.into(), woken)).await);
                 }
                 Take::Empty => {
-                    // An idle peer holds no buffer.
-                    batch = Batch::new(self.peer.encoding);
                     self.wake.notified().await;
                 }
                 Take::Closed => return Ok(()),

@@ -176,7 +176,7 @@ impl Peer {
     pub(crate) fn tick(&self, now: Instant) -> Duration {
         let (pulse, interval) = {
             let mut heartbeat = self.heartbeat.lock();
-            heartbeat.sent(self.outbox.last_sent());
+            heartbeat.sent(self.outbox.look_after(now));
             (heartbeat.tick(now), heartbeat.interval())
         };
         match pulse {

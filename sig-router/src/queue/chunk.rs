@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use sig_core::{ContentType, Payload};
+use bytes::BytesMut;
+use sig_core::ContentType;
 use sig_wire::EventHeader;
 
-use crate::burst::{self, Burst, Head};
-use crate::event::{Event, EventId};
+use crate::burst::{self, Head, Piece};
+use crate::event::{Event, EventId, Together};
 
 /// Plain events of one kind whose numbers follow each other: their frames, one behind the other.
 #[derive(Debug)]
@@ -67,58 +67,43 @@ impl Chunk {
     }
 
     /// Appends those that came together, which [go on](Self::goes_on_with) here.
-    pub(super) fn push_burst(&mut self, burst: &Burst<'_>) {
-        self.frames.extend_from_slice(burst.frames);
-        self.count += burst.count;
+    pub(super) fn push_all(&mut self, piece: &Piece<'_>) {
+        self.frames.extend_from_slice(piece.frames);
+        self.count += piece.count;
     }
 }
 
 /// The rest of a chunk, in the hands of the only one who takes events from a queue.
 #[derive(Debug)]
 pub(super) struct Hand {
-    id: Arc<EventId>,
-    content_type: ContentType,
+    together: Arc<Together>,
     head: usize,
     number: u64,
-    left: u64,
     at: usize,
-    frames: Bytes,
 }
-
-/// Data that is at least this part of a chunk may keep all of it alive; less is copied.
-const KEEPS_ALIVE: usize = 4;
 
 impl Hand {
     pub(super) fn of(chunk: Chunk) -> Self {
         Self {
             head: burst::head_len(chunk.content_type),
-            id: chunk.id,
-            content_type: chunk.content_type,
             number: chunk.first,
-            left: chunk.count,
             at: 0,
-            frames: chunk.frames.freeze(),
+            together: Arc::new(Together {
+                id: chunk.id,
+                content_type: chunk.content_type,
+                bytes: chunk.frames.freeze(),
+            }),
         }
     }
 
     /// Takes the next event.
     #[inline]
     pub(super) fn take(&mut self) -> Option<Event<'static>> {
-        let rest = self.frames.get(self.at..)?;
-        let frame = rest.get(..burst::frame_size(rest)?)?;
-        let data = frame.get(self.head..)?;
-        let bytes = if data.len() >= self.frames.len() / KEEPS_ALIVE {
-            self.frames.slice_ref(data)
-        } else {
-            Bytes::copy_from_slice(data)
-        };
-        self.at += frame.len();
+        let rest = self.together.bytes.get(self.at..)?;
+        let size = burst::frame_size(rest)?;
+        let part = u32::try_from(self.at + self.head).ok()?..u32::try_from(self.at + size).ok()?;
         let number = self.number;
-        (self.number, self.left) = (number + 1, self.left.saturating_sub(1));
-        Some(Event::packed(
-            Arc::clone(&self.id),
-            number,
-            Payload::new(self.content_type, bytes),
-        ))
+        (self.number, self.at) = (number + 1, self.at + size);
+        Some(Event::part(&self.together, number, part))
     }
 }

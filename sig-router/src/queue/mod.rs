@@ -43,8 +43,8 @@ const CATCH_UP: usize = 256;
 /// them.
 const CHUNK: usize = 4;
 
-/// A chunk that has this many bytes takes no more.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// A chunk that has this many bytes takes no more: an event that is kept keeps all of it.
+const CHUNK_BYTES: usize = 8 * 1024;
 
 /// What a listener takes.
 pub(crate) type Delivery = Result<Event<'static>, Lagged>;
@@ -518,7 +518,7 @@ impl Outlet for ListenerQueue {
 
     fn offer_burst(&self, event: &Arc<EventRecord>, burst: &Burst<'_>, gate: &Arc<Gate>, terms: &Terms) {
         let one_by_one = || burst.each(|item| self.offer(event, item, gate, terms));
-        if !self.policy.blocks() || burst.count > self.chunk {
+        if !self.policy.blocks() {
             return one_by_one();
         }
         let mut guard = self.state.lock();
@@ -537,29 +537,31 @@ impl Outlet for ListenerQueue {
             state.has_rest = true;
             return;
         }
-        let arriving = Arriving {
-            alias: event.alias,
-            number: burst.first,
-            sender: &event.id().sender,
-            skipped: 0,
-            bytes: burst.data_len(),
-            class: Class::Event {
-                policy: self.policy,
-                listener: 0,
-            },
-        };
-        let plain = Plain {
-            id: event.id(),
-            content_type: burst.content_type,
-            count: burst.count,
-            position,
-            most: self.chunk,
-        };
         let was_empty = state.backlog.is_empty();
-        state.append(&arriving, plain, |chunk| {
-            chunk.push_burst(burst);
-            true
-        });
+        for piece in burst.pieces(self.chunk, CHUNK_BYTES) {
+            let arriving = Arriving {
+                alias: event.alias,
+                number: piece.first,
+                sender: &event.id().sender,
+                skipped: 0,
+                bytes: piece.data_len,
+                class: Class::Event {
+                    policy: self.policy,
+                    listener: 0,
+                },
+            };
+            let plain = Plain {
+                id: event.id(),
+                content_type: burst.content_type,
+                count: piece.count,
+                position: position + (piece.first - burst.first),
+                most: self.chunk,
+            };
+            state.append(&arriving, plain, |chunk| {
+                chunk.push_all(&piece);
+                true
+            });
+        }
         let turned_full = state
             .pressure
             .put(burst.count, burst.data_len(), gate, self.policy.patience());
