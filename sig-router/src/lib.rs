@@ -30,6 +30,7 @@ mod server;
 mod session;
 mod signal;
 mod stall;
+mod straight;
 mod wait;
 
 pub use client::{

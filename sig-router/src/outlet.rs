@@ -13,9 +13,11 @@ use crate::burst::{self, Burst};
 use crate::complaints::Complaints;
 use crate::confirm::{Ask, Receipt, Tally};
 use crate::hub::{CatchUp, EventRecord};
+use crate::outbox::Outbox;
 use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, Whose};
 use crate::queue::ListenerStats;
+use crate::straight::Straight;
 
 /// An event on its way out, packed.
 #[derive(Debug)]
@@ -260,11 +262,14 @@ pub(crate) trait Uplink: Outlet {
     /// Most bytes that the data of one event may have.
     fn max_payload(&self) -> usize;
 
-    /// Whether an event that was just offered is to be [sent](Self::send_now) by whoever offered it.
-    fn is_unsent(&self) -> bool;
+    /// The outbox into which an event was just put for whoever offered it to [send](Outbox::send_now).
+    fn unsent(&self) -> Option<Arc<Outbox>>;
 
-    /// Sends it. No lock may be held.
-    fn send_now(&self);
+    /// A way for plain events that leads past it, if there is one now. The caller holds the sender's lane.
+    fn straight(&self) -> Option<Straight>;
+
+    /// The way is not gone any further. The caller holds the sender's lane.
+    fn give_back(&self, straight: Straight);
 
     /// Nobody waits for a link any longer with an event: it is lost.
     fn gave_up(&self);

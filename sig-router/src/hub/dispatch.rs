@@ -14,7 +14,9 @@ use crate::confirm::Tally;
 use crate::error::TriggerError;
 use crate::event::Event;
 use crate::nesting::Nesting;
-use crate::outlet::{Item, Outlet, Terms};
+use crate::outbox::Outbox;
+use crate::outlet::{Item, Outlet, Terms, Uplink};
+use crate::straight::{Passed, Straight};
 
 /// Why a trigger did not go through at once.
 #[derive(Debug)]
@@ -67,6 +69,30 @@ impl<'a> Packed<'a> {
     }
 }
 
+/// Hands an event on to another router; gives the outbox that is to be sent by whoever triggered, if there is one.
+fn go_on(
+    uplink: &Arc<dyn Uplink>,
+    straight: &mut Option<Straight>,
+    event: &Arc<EventRecord>,
+    item: &Item<'_>,
+) -> Option<Arc<Outbox>> {
+    let gate = &event.sender.gate;
+    if let Some(way) = straight {
+        match way.put(event, item, gate) {
+            Passed::Put { unsent: false } => return None,
+            Passed::Put { unsent: true } => return Some(Arc::clone(way.outbox())),
+            Passed::Lost => {
+                uplink.gave_up();
+                return None;
+            }
+            Passed::Not => straight.take().into_iter().for_each(|way| uplink.give_back(way)),
+        }
+    }
+    uplink.offer(event, item, gate, &Terms::OWN);
+    *straight = uplink.straight();
+    uplink.unsent()
+}
+
 impl Hub {
     /// Triggers an event of one of this program's senders, if its gate is open.
     ///
@@ -87,7 +113,13 @@ impl Hub {
         let (callbacks, number) = loop {
             let mut lane = sender.lane.lock();
             let connection = lane.as_mut().filter(|connection| connection.generation == generation);
-            let Some(Connection { uplink, snapshots, .. }) = connection else {
+            let Some(Connection {
+                uplink,
+                straight,
+                snapshots,
+                ..
+            }) = connection
+            else {
                 return Err(TriggerError::SenderGone {
                     sender: sender.name.to_string(),
                 }
@@ -129,13 +161,10 @@ impl Hub {
             };
             let item = item.with_tally(tally);
             self.put(event, snapshot, &item, false);
-            let unsent = uplink.as_ref().and_then(|uplink| {
-                uplink.offer(event, &item, &sender.gate, &Terms::OWN);
-                uplink.is_unsent().then(|| Arc::clone(uplink))
-            });
+            let unsent = uplink.as_ref().and_then(|uplink| go_on(uplink, straight, event, &item));
             drop(lane);
-            if let Some(uplink) = unsent {
-                uplink.send_now();
+            if let Some(outbox) = unsent {
+                outbox.send_now();
             }
             item.into_complaints().report(event);
             break (callbacks, number);

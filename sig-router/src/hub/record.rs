@@ -16,6 +16,7 @@ use crate::flow::UNNUMBERED;
 use crate::outlet::{Item, Uplink};
 use crate::pressure::Gate;
 use crate::request::Requests;
+use crate::straight::Straight;
 
 /// Whose sender it is: only the owner may signal for it or remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(crate) struct Connection {
     pub(crate) requests: Arc<Requests>,
     /// The way to another router, for a remote sender's local side.
     pub(crate) uplink: Option<Arc<dyn Uplink>>,
+    /// The short way there, as far as it goes.
+    pub(crate) straight: Option<Straight>,
     /// Who listens to its events.
     pub(crate) snapshots: Snapshots,
 }

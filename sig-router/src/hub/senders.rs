@@ -123,6 +123,7 @@ impl Hub {
             declared: new.events,
             requests: Arc::new(new.requests),
             uplink: new.uplink,
+            straight: None,
             snapshots: Snapshots::default(),
         };
         let presence = connection.presence(None);

@@ -35,6 +35,7 @@ impl Hub {
             declared: events,
             requests: Arc::new(requests),
             uplink: None,
+            straight: None,
             snapshots: Snapshots::default(),
         };
         let presence = Payload::json(&connection.presence(None)).unwrap_or_default();

@@ -52,12 +52,30 @@ impl Window {
 pub(crate) struct Credit {
     granted: u64,
     spent: u64,
+    /// What was lent and is neither spent nor free until it is given back.
+    lent: u64,
 }
 
 impl Credit {
     /// Credit for `granted` bytes.
     pub(crate) fn new(granted: u64) -> Self {
-        Self { granted, spent: 0 }
+        Self {
+            granted,
+            spent: 0,
+            lent: 0,
+        }
+    }
+
+    /// Lends everything that is left.
+    pub(crate) fn lend(&mut self) -> u64 {
+        self.lent = self.granted.saturating_sub(self.spent);
+        self.lent
+    }
+
+    /// So much is left of what was lent; the rest was spent.
+    pub(crate) fn give_back(&mut self, left: u64) {
+        let spent = std::mem::take(&mut self.lent).saturating_sub(left);
+        self.spent = self.spent.saturating_add(spent);
     }
 
     /// So many bytes were sent; `true` when the credit is exhausted now. A message that begins within the credit may go
@@ -125,6 +143,20 @@ mod tests {
         assert!(!credit.granted(5), "going backwards is ignored");
         assert!(credit.is_open());
         assert!(!Credit::new(0).is_open());
+    }
+
+    #[test]
+    fn what_was_lent_counts_as_spent_but_for_what_comes_back() {
+        let mut credit = Credit::new(100);
+        credit.spend(10);
+        assert_eq!(credit.lend(), 90);
+        assert!(!credit.granted(150), "it was never exhausted");
+        credit.give_back(5);
+        assert_eq!(credit.lend(), 55);
+        credit.give_back(55);
+        assert!(credit.is_open() && credit.spend(55));
+        credit.give_back(0);
+        assert!(!credit.is_open(), "nothing was lent any more");
     }
 
     #[test]

@@ -49,6 +49,23 @@ impl<L, T> Flow<L, T> {
         self.link.as_ref().map(|(link, _)| link)
     }
 
+    /// Lends all credit that is left, for events that go over the link without coming by here. Nothing may be kept, and it
+    /// is given back before anything else is offered.
+    pub(super) fn lend(&mut self) -> Option<u64> {
+        if !self.backlog.is_empty() {
+            return None;
+        }
+        let (_, credit) = self.link.as_mut().filter(|(_, credit)| credit.is_open())?;
+        Some(credit.lend())
+    }
+
+    /// So much of it is left.
+    pub(super) fn give_back(&mut self, left: u64) {
+        if let Some((_, credit)) = &mut self.link {
+            credit.give_back(left);
+        }
+    }
+
     /// The link's credit is this much in all.
     pub(super) fn granted(&mut self, total: u64) {
         if let Some((_, credit)) = &mut self.link {

@@ -9,7 +9,7 @@ mod tests;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -21,9 +21,11 @@ use super::offline::Offline;
 use crate::complaints::Complaints;
 use crate::confirm::Receipt;
 use crate::hub::{Added, CatchUp, EventRecord, SenderRecord};
+use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet, Terms, Uplink};
 use crate::pressure::{Gate, GateWatch};
 use crate::session::Credit;
+use crate::straight::Straight;
 use flow::{Flow, Sent};
 use online::{Online, max_payload};
 
@@ -31,8 +33,6 @@ use online::{Online, max_payload};
 pub(super) struct SenderUplink {
     sender: SenderName,
     state: Mutex<State>,
-    /// An event waits to be sent at once, by whoever triggered it.
-    is_unsent: AtomicBool,
     /// Most bytes that the data of one event may have: of the last link while there is none.
     max_payload: AtomicUsize,
     /// Rung when nothing is kept any more, or nothing will be sent.
@@ -75,7 +75,6 @@ impl SenderUplink {
         Arc::new_cyclic(|me| Self {
             sender,
             state: Mutex::new(state),
-            is_unsent: AtomicBool::new(false),
             max_payload: AtomicUsize::new(usize::MAX),
             settled: Notify::new(),
             me: me.clone(),
@@ -118,7 +117,9 @@ impl SenderUplink {
         state.sync_gate();
         let is_settled = state.is_settled();
         drop(state);
-        self.send_now();
+        if let Some(outbox) = self.unsent() {
+            outbox.send_now();
+        }
         if is_settled {
             self.settled.notify_waiters();
         }
@@ -277,9 +278,6 @@ impl Outlet for SenderUplink {
             .flow
             .offer(event.alias, |online| online.send(&receipt, event, item, gate), keep);
         state.sync_gate();
-        if state.flow.link().is_some_and(|online| online.unsent().is_some()) {
-            self.is_unsent.store(true, Ordering::Relaxed);
-        }
     }
 
     /// The numbers of the events that follow tell it, or the next registration.
@@ -300,15 +298,27 @@ impl Uplink for SenderUplink {
         self.max_payload.load(Ordering::Relaxed)
     }
 
-    fn is_unsent(&self) -> bool {
-        self.is_unsent.load(Ordering::Relaxed)
+    fn unsent(&self) -> Option<Arc<Outbox>> {
+        let state = self.state.lock();
+        state.flow.link().and_then(Online::unsent).map(Arc::clone)
     }
 
-    fn send_now(&self) {
-        self.is_unsent.store(false, Ordering::Relaxed);
-        let link = self.state.lock().flow.link().and_then(Online::unsent).map(Arc::clone);
-        if let Some(link) = link {
-            link.outbox().send_now();
+    fn straight(&self) -> Option<Straight> {
+        let mut state = self.state.lock();
+        let lent = state.flow.lend()?;
+        let way = state.flow.link().and_then(|online| online.straight(lent));
+        if way.is_none() {
+            state.flow.give_back(lent);
+        }
+        way
+    }
+
+    fn give_back(&self, straight: Straight) {
+        let mut state = self.state.lock();
+        let left = state.flow.link().and_then(|online| online.left_of(&straight));
+        // Credit that another link lent is over.
+        if let Some(left) = left {
+            state.flow.give_back(left);
         }
     }
 

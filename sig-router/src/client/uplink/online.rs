@@ -2,25 +2,30 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use sig_core::{EventName, SenderName};
+use sig_core::{Encoding, EventName, SenderName};
 
 use super::flow::Sent;
 use crate::client::link::Link;
 use crate::confirm::Receipt;
 use crate::hub::EventRecord;
-use crate::outbox::Heading;
+use crate::outbox::{Heading, Outbox};
 use crate::outlet::{Item, Terms};
 use crate::policy::Policy;
 use crate::pressure::{Gate, GateWatch};
+use crate::straight::Straight;
 
 /// What was kept waits for as long as there is a link.
 const KEPT: Terms = Terms {
     policy: Policy::Block(Duration::MAX),
     listener: 0,
 };
+
+/// A sender with more events than this is looked up the usual way.
+const FEW: usize = 16;
 
 /// What the rest of an event's frame may need beside its data.
 const FRAME_OVERHEAD: usize = 512;
@@ -34,6 +39,14 @@ pub(super) struct Online {
     by_local: Vec<(u32, u32)>,
     /// Shut while the link has no room for what was kept.
     room: Arc<Gate>,
+    /// Whether this is still the link that has the sender.
+    valid: Arc<AtomicBool>,
+}
+
+impl Drop for Online {
+    fn drop(&mut self) {
+        self.valid.store(false, Ordering::Release);
+    }
 }
 
 /// Most bytes that the data of one event may have on this link.
@@ -56,6 +69,7 @@ impl Online {
             aliases,
             by_local: Vec::new(),
             room,
+            valid: Arc::new(AtomicBool::new(true)),
         }
     }
 
@@ -64,8 +78,21 @@ impl Online {
     }
 
     /// Where it goes at once, if it can: an event that was just put in, with nothing before it.
-    pub(super) fn unsent(&self) -> Option<&Arc<Link>> {
-        self.link.outbox().is_unsent().then_some(&self.link)
+    pub(super) fn unsent(&self) -> Option<&Arc<Outbox>> {
+        let outbox = self.link.outbox();
+        outbox.is_unsent().then_some(outbox)
+    }
+
+    /// The short way for plain events, within so much credit.
+    pub(super) fn straight(&self, lent: u64) -> Option<Straight> {
+        let outbox = self.link.outbox();
+        let is_short = outbox.peer().encoding == Encoding::Sig1 && self.by_local.len() <= FEW;
+        is_short.then(|| Straight::new(outbox, &self.by_local, lent, &self.valid))
+    }
+
+    /// What is left of the credit, if this link lent it.
+    pub(super) fn left_of(&self, straight: &Straight) -> Option<u64> {
+        straight.left(&self.valid)
     }
 
     /// Whether there is room for what was kept; if not, the watch hears when there is.
