@@ -194,10 +194,10 @@ impl Pressure {
 
     /// Events were taken out. Gives the gates to release once the queue's lock is free.
     #[must_use]
-    pub(crate) fn took(&mut self, count: usize, bytes: usize) -> Vec<Arc<Gate>> {
+    pub(crate) fn took(&mut self, count: usize, bytes: usize, now: Instant) -> Vec<Arc<Gate>> {
         self.count = self.count.saturating_sub(count);
         self.bytes = self.bytes.saturating_sub(bytes);
-        self.last_taken = clock::now();
+        self.last_taken = now;
         if self.count == 0 {
             self.lagging.clear();
         }

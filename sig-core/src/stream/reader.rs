@@ -45,15 +45,21 @@ impl Reader {
         incoming: &mut R,
     ) -> Result<(), CarrierError> {
         loop {
+            let mut is_heard = false;
             // The limit is asked for each time: a hello in one batch raises it for the next.
             loop {
                 let next = self.splitter.split(&mut self.inbox.bytes, client.max_frame())?;
                 let Some(mut batch) = next else { break };
                 carrier.handle_rx(client, &mut batch).await?;
+                is_heard = true;
                 if let Some(buffer) = batch.stream() {
                     self.inbox.take_back(mem::take(buffer));
                 }
                 tokio::task::consume_budget().await;
+            }
+            if !is_heard {
+                // Less than a message is a sign of life, too.
+                client.heard();
             }
             if fill(&mut self.inbox, incoming, self.splitter.patience()).await? == 0 {
                 return match self.splitter.is_idle() && self.inbox.bytes.is_empty() {
@@ -65,7 +71,6 @@ impl Reader {
                     .into()),
                 };
             }
-            client.heard();
         }
     }
 }

@@ -414,6 +414,7 @@ impl Outbox {
         state.closed = true;
         state.missed.clear();
         state.catch_ups.clear();
+        (state.rest, state.spare) = (None, None);
         let waiting = match &mut state.lanes {
             Sending::Free(lanes) => lanes.clear(self.peer.encoding),
             Sending::Paced(_) => std::mem::take(&mut state.paced_events).len(),
@@ -426,9 +427,15 @@ impl Outbox {
     }
 
     /// Moves what waits into `batch`, which is empty: what was in it before has been sent.
-    fn take(&self, now: Instant, batch: &mut Batch) -> Take {
+    fn take(&self, batch: &mut Batch) -> Take {
         let mut released = Vec::new();
         let mut state = self.state.lock();
+        // To look at the clock takes longer than all the rest, where nothing is there.
+        let now = if state.has_nothing() {
+            state.last_sent
+        } else {
+            clock::now()
+        };
         let form = self.form(state.max_frame);
         let taken = state.take(now, batch, form, &mut released);
         drop(state);
@@ -439,6 +446,14 @@ impl Outbox {
 }
 
 impl State {
+    /// Whether nothing waits, neither for its turn nor for its time.
+    fn has_nothing(&self) -> bool {
+        match &self.lanes {
+            Sending::Free(lanes) => lanes.is_empty() && lanes.next_due().is_none() && self.missed.is_empty(),
+            Sending::Paced(_) => false,
+        }
+    }
+
     fn take(&mut self, now: Instant, batch: &mut Batch, form: Form<'_>, released: &mut Vec<Arc<Gate>>) -> Take {
         let encoding = form.peer.encoding;
         if self.hands == Hands::Caller {
@@ -469,7 +484,7 @@ impl State {
                     (self.ordered_bytes, self.last_sent) = (0, now);
                     self.tally.bytes += batch.byte_len() as u64;
                     self.in_hand = load.events;
-                    *released = self.pressure.took(load.blocking, load.blocking_bytes);
+                    *released = self.pressure.took(load.blocking, load.blocking_bytes, now);
                     Take::Ready
                 }
                 None => {
@@ -491,7 +506,7 @@ impl State {
                     Take::Ready
                 }
                 Next::GaveUp(id) => {
-                    if let Some(gates) = self.event_done(id) {
+                    if let Some(gates) = self.event_done(id, now) {
                         self.lost += 1;
                         self.tally.dropped += 1;
                         *released = gates;

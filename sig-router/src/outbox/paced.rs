@@ -73,7 +73,7 @@ impl Outbox {
             pacer.answered(id);
         }
         let again = !ready && pacer.answered_not_ready(id, now);
-        let released = if again { None } else { state.event_done(id) };
+        let released = if again { None } else { state.event_done(id, now) };
         state.tally.flushed += u64::from(released.is_some());
         drop(state);
         release_all(released.unwrap_or_default());
@@ -84,8 +84,8 @@ impl Outbox {
 
 impl State {
     /// An event to a paced peer was answered, or given up on. `None` if this is not the call of an event.
-    pub(super) fn event_done(&mut self, id: u64) -> Option<Vec<Arc<Gate>>> {
+    pub(super) fn event_done(&mut self, id: u64, now: Instant) -> Option<Vec<Arc<Gate>>> {
         let bytes = self.paced_events.remove(&id)?;
-        Some(self.pressure.took(1, bytes))
+        Some(self.pressure.took(1, bytes, now))
     }
 }

@@ -92,7 +92,7 @@ impl Bench {
     fn sent(&self) -> Vec<String> {
         let mut words = Vec::new();
         let mut batch = Batch::new(self.outbox.peer().encoding);
-        while let Take::Ready = self.outbox.take(Instant::now(), &mut batch) {
+        while let Take::Ready = self.outbox.take(&mut batch) {
             for frame in frames(&mut batch) {
                 words.push(word(&frame));
             }
@@ -187,7 +187,7 @@ fn a_frame_is_forwarded_byte_for_byte() {
         .offer(heading(77, false), event, &item, &bench.gate, &BLOCK)
         .unwrap();
     let mut batch = Batch::new(Encoding::Sig1);
-    assert!(matches!(bench.outbox.take(Instant::now(), &mut batch), Take::Ready));
+    assert!(matches!(bench.outbox.take(&mut batch), Take::Ready));
     assert_eq!(frames(&mut batch), [published]);
 }
 
@@ -282,7 +282,7 @@ fn a_closed_outbox_takes_nothing_and_holds_nobody() {
     assert!(!bench.offer(2, &Payload::null()));
     assert!(bench.outbox.send(&bench.call("late")).is_err());
     assert!(matches!(
-        bench.outbox.take(Instant::now(), &mut Batch::new(Encoding::Sig1)),
+        bench.outbox.take(&mut Batch::new(Encoding::Sig1)),
         Take::Closed
     ));
 }

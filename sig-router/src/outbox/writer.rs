@@ -5,7 +5,6 @@ use std::sync::Arc;
 use sig_core::{Batch, CarrierError};
 
 use super::{Outbox, Take};
-use crate::clock;
 
 impl Outbox {
     /// Sends what is put in, until the outbox is closed and empty or the link fails.
@@ -17,7 +16,7 @@ impl Outbox {
         let mut batch = Batch::new(self.peer.encoding);
         loop {
             self.pull();
-            match self.take(clock::now(), &mut batch) {
+            match self.take(&mut batch) {
                 Take::Ready => {
                     self.carrier.handle_tx(self.id, &mut batch).await?;
                     if batch.encoding() == self.peer.encoding {

@@ -313,7 +313,7 @@ impl State {
         self.extra -= count - 1;
         if matches!(entry.class, Class::Event { policy, .. } if policy.blocks()) {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            *released = self.pressure.took(count, entry.bytes);
+            *released = self.pressure.took(count, entry.bytes, now);
         }
         let id = match &what {
             Taken::One(event, _) => event.shared_id(),
@@ -398,6 +398,7 @@ impl State {
 }
 
 /// Plain events that are put in.
+#[derive(Clone, Copy)]
 struct Plain<'a> {
     id: &'a Arc<EventId>,
     content_type: ContentType,

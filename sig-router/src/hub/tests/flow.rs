@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 
 use super::{FOR_EVER, drain, router, sender, settings, stream};
+use crate::clock;
 use crate::hub::First;
 use crate::listener::EventStream;
 use crate::pressure::{Gate, GivenUp, Marks, Pressure};
@@ -193,13 +194,16 @@ fn a_queue_turns_full_once_and_is_reported_once() {
         [false, true, false, false]
     );
     assert!(!gate.is_open());
-    for opened in pressure.took(4, 4) {
+    for opened in pressure.took(4, 4, clock::now()) {
         opened.release();
     }
     assert!(gate.is_open());
     // Nobody has looked since: it is still on the list, and the list does not grow.
     assert_eq!([0; 3].map(|_| pressure.put(1, 1, &gate, Duration::ZERO)), [false; 3]);
-    pressure.took(3, 3).iter().for_each(|opened| opened.release());
+    pressure
+        .took(3, 3, clock::now())
+        .iter()
+        .for_each(|opened| opened.release());
     assert!(matches!(pressure.give_up(Instant::now()), GivenUp::NotFull));
     assert_eq!(
         [0; 3].map(|_| pressure.put(1, 1, &gate, Duration::ZERO)),
