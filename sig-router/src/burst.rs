@@ -1,10 +1,14 @@
 //! Events of one kind that arrived one right behind the other: what is done for each of a few is done for all at once.
 
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+
 use sig_core::ContentType;
 use sig_wire::event::{EXT_HEAD_LEN, HEAD_LEN};
 use sig_wire::{EventFrame, EventHeader, Split, tlv};
 
 use crate::complaints::Complaints;
+use crate::outbox::Outbox;
 use crate::outlet::Item;
 
 /// Size of the one extension that plain events may have.
@@ -31,8 +35,12 @@ pub(crate) struct Burst<'a> {
     longest: usize,
     /// Bytes in front of the data of each.
     head: usize,
+    unsent: RefCell<Vec<Arc<Outbox>>>,
     complaints: Complaints,
 }
+
+/// So few outboxes are sent by the one who filled them; more are left to their own tasks.
+const FEW: usize = 2;
 
 /// Some of a burst.
 #[derive(Debug)]
@@ -122,6 +130,7 @@ impl<'a> Burst<'a> {
             last_at,
             longest,
             head,
+            unsent: RefCell::default(),
             complaints: Complaints::default(),
         })
     }
@@ -223,9 +232,18 @@ impl<'a> Burst<'a> {
         }
     }
 
-    /// Where to tell what goes wrong.
-    pub(crate) fn into_complaints(self) -> Complaints {
-        self.complaints
+    /// It went into an outbox in which nothing was. Whether whoever brought it [sends](Outbox::send_now) that.
+    pub(crate) fn leave_unsent(&self, outbox: &Weak<Outbox>) -> bool {
+        let mut unsent = self.unsent.borrow_mut();
+        let outbox = outbox.upgrade().filter(|_| unsent.len() < FEW);
+        let is_left = outbox.is_some();
+        unsent.extend(outbox);
+        is_left
+    }
+
+    /// The outboxes that are to be sent, and what went wrong.
+    pub(crate) fn into_outcome(self) -> (Vec<Arc<Outbox>>, Complaints) {
+        (self.unsent.into_inner(), self.complaints)
     }
 }
 

@@ -205,7 +205,9 @@ impl Hub {
         let copies = snapshot.outlets.len() as u64;
         self.put_all(event, snapshot, &burst);
         drop(lane);
-        burst.into_complaints().report(event);
+        let (unsent, complaints) = burst.into_outcome();
+        unsent.iter().for_each(|outbox| outbox.send_now());
+        complaints.report(event);
         Some(copies)
     }
 

@@ -129,7 +129,8 @@ impl Outbox {
         }
         let turned_full = state.pressure.put(burst.count, burst.frames.len(), gate, patience);
         drop(guard);
-        self.put_in(turned_full, was_empty);
+        let wake = was_empty && !burst.leave_unsent(&self.me);
+        self.put_in(turned_full, wake);
         true
     }
 

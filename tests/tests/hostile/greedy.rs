@@ -55,7 +55,8 @@ async fn one_that_ignores_its_credit_is_refused() {
         }
     };
     let sent = soon("the end of its connection", flood).await;
-    assert!(sent < 10_000, "{sent} events of 100 kB");
+    // It is read and dropped for as long as a goodbye takes.
+    assert!(sent < 100_000, "{sent} events of 100 kB");
     holds("it is gone", || neighbour.others() == 0).await;
     neighbour.is_well().await;
 }
