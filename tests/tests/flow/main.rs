@@ -11,8 +11,9 @@
 
 mod account;
 mod at_once;
+mod beat;
+mod bounds;
 mod cuts;
-
 mod frozen;
 mod joining;
 mod mixed;

@@ -13,4 +13,5 @@ mod hellos;
 mod leavers;
 mod neighbour;
 mod noise;
+mod policies;
 mod strangers;
