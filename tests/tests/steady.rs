@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sig_core::bytes::{BufMut as _, Bytes, BytesMut};
 use sig_core::{Codec, CodecError, EventMessage, Json, Message};
-use sig_router::{ClientRouter, Event, Payload, RemoteEventStream, RemoteSender, Router, ServerRouter};
+use sig_router::{ClientRouter, Event, Listen, Payload, Policy, RemoteEventStream, RemoteSender, Router, ServerRouter};
 use sig_tests::proxy::{Cable, Proxy};
 use sig_tests::rig::{TcpServer, client_of, client_over, connected, disconnected, holds, soon};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -188,6 +188,48 @@ async fn promise_6_nobody_remembers_topics_to_which_nobody_listens() {
         world.cut().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn promise_6_a_listener_remembers_nothing_of_a_senders_former_lives() {
+    let _alone = ALONE.lock().await;
+    let router = Router::new();
+    let mut stream = router.listen("*").unwrap();
+    stays_flat(200, SLACK, async |_| {
+        let events = events();
+        let sender = router.add_sender("always the same");
+        let sender = sender.events(events.iter().map(String::as_str)).connect().unwrap();
+        for event in &events {
+            sender.signal(event).unwrap().try_trigger(&7).unwrap();
+        }
+        drop(sender);
+        while !stream.is_empty() {
+            stream.recv().await.unwrap().unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn promise_6_a_queue_that_was_full_gives_its_memory_back() {
+    let _alone = ALONE.lock().await;
+    const MANY: u64 = 100_000;
+    let router = Router::new();
+    let sender = router.add_sender("s").event("e").connect().unwrap();
+    let signal = sender.signal("e").unwrap();
+    for policy in [Policy::DropOldest(1 << 20), Policy::DropNewest(1 << 20)] {
+        let before = in_use();
+        let mut stream = router.listen(Listen::to("s/e").unwrap().policy(policy)).unwrap();
+        (0..MANY).for_each(|n| signal.try_trigger(&n).unwrap());
+        assert_eq!(stream.len() as u64, MANY);
+        let full = in_use() - before;
+        while !stream.is_empty() {
+            stream.recv().await.unwrap().unwrap();
+        }
+        let empty = in_use().saturating_sub(before);
+        println!("{full} bytes when it is full, {empty} when it is empty");
+        assert!(empty < full / 100, "{policy:?}: {empty} of {full} bytes");
+    }
 }
 
 #[tokio::test]

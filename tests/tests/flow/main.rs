@@ -16,6 +16,7 @@ mod bounds;
 mod cuts;
 mod frozen;
 mod joining;
+mod known;
 mod mixed;
 mod newest;
 mod pace;
