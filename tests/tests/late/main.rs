@@ -1,5 +1,6 @@
 //! What a listener that comes late is given first: last values, and who is there.
 
+mod ages;
 mod last_value;
 mod numbers;
 mod presence;
