@@ -1,5 +1,10 @@
 //! What a listener that comes late is given first: last values, and who is there.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a broken assumption of a test is a panic with a line number"
+)]
+
 mod ages;
 mod last_value;
 mod numbers;
