@@ -101,6 +101,15 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     /// The router does not cancel it before the grace period of a shutdown is over.
     async fn run(self: Arc<Self>, router: Uplink) -> Result<(), CarrierError>;
 
+    /// Takes no more clients until it is run again; those that are there stay. When it returns nobody can connect: a
+    /// client whose link the router ends after that, and who connects again at once, finds nobody instead of a router
+    /// that is about to go. The default does nothing, for carriers that cannot tell the two apart.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe to cancel: whoever waits or not, the carrier takes no more clients soon after the first poll.
+    async fn stop_accepting(&self) {}
+
     /// Puts one batch, which is not empty, on the medium, in order, and drains it. There is one caller at a time for
     /// each client.
     ///

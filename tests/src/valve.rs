@@ -47,6 +47,10 @@ impl Carrier for Valve {
         Arc::clone(&self.inner).run(router).await
     }
 
+    async fn stop_accepting(&self) {
+        self.inner.stop_accepting().await;
+    }
+
     async fn handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {
         let permit = self.batches.acquire().await.map_err(|_| CarrierError::Closed)?;
         permit.forget();

@@ -23,6 +23,10 @@ impl Door {
     pub(crate) fn open(&self) -> Option<mpsc::Sender<Pipe>> {
         self.0.lock().clone()
     }
+
+    fn shut(&self) {
+        *self.0.lock() = None;
+    }
 }
 
 /// Closes the door when the run ends, also when it is dropped.
@@ -30,7 +34,7 @@ struct Closing<'a>(&'a Door);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        *self.0.0.lock() = None;
+        self.0.shut();
     }
 }
 
@@ -84,6 +88,10 @@ impl Carrier for Local {
         links.close();
         links.wait().await;
         Ok(())
+    }
+
+    async fn stop_accepting(&self) {
+        self.door.shut();
     }
 
     async fn handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {

@@ -77,6 +77,10 @@ impl Carrier for FaultyCarrier {
         ended
     }
 
+    async fn stop_accepting(&self) {
+        self.inner.stop_accepting().await;
+    }
+
     async fn handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {
         let link = self.links.get(&client).map(|entry| Arc::clone(&entry));
         match link {

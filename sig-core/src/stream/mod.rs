@@ -1,6 +1,7 @@
 //! The second door for carrier authors: a byte stream becomes a carrier.
 
 mod detect;
+mod door;
 mod inbox;
 mod link;
 mod reader;
@@ -32,6 +33,7 @@ use crate::codec::{Codec, Json};
 use crate::error::{CarrierError, CodecError};
 use crate::message::Message;
 use crate::uplink::Uplink;
+use door::Entrance;
 use writer::Writers;
 
 /// A source of byte streams, such as a listening socket. [`StreamCarrier`] makes a full carrier of it: framing,
@@ -121,6 +123,7 @@ pub struct StreamCarrier<M: Medium> {
     codec: Option<Box<dyn Codec>>,
     /// Whether a peer that was dialled spoke sig/1 once.
     spoke_sig1: AtomicBool,
+    entrance: Entrance,
     writers: Arc<Writers<M::Io>>,
 }
 
@@ -139,6 +142,7 @@ impl<M: Medium> StreamCarrier<M> {
             dialect,
             codec: None,
             spoke_sig1: AtomicBool::new(false),
+            entrance: Entrance::default(),
             writers: Arc::default(),
         }
     }
@@ -193,6 +197,10 @@ impl<M: Medium> Carrier for StreamCarrier<M> {
         } else {
             self.listen(&router).await
         }
+    }
+
+    async fn stop_accepting(&self) {
+        self.entrance.shut().await;
     }
 
     async fn handle_tx(&self, client: ClientId, batch: &mut Batch) -> Result<(), CarrierError> {

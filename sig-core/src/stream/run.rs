@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::detect::{self, ANSWER_PATIENCE, Answer};
+use super::door::Door;
 use super::link::{Link, Peer, Wire};
 use super::reader::Reader;
 use super::undecided::Undecided;
@@ -90,9 +91,12 @@ impl<M: Medium> Run<M> {
         }
     }
 
-    /// Ends the links when the carrier is told to stop. One that comes later looks for itself.
-    async fn stop_links(self: Arc<Self>) {
-        self.stop.cancelled().await;
+    /// Ends the links when the carrier is told to stop and has closed its medium. One that comes later looks for itself.
+    async fn stop_links(self: Arc<Self>, door: Door) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = async { self.router.stopped().await; door.is_shut.cancelled().await } => self.stop.cancel(),
+        }
         self.carrier.writers.stop();
     }
 
@@ -127,21 +131,27 @@ impl<M: Medium> Run<M> {
 
 impl<M: Medium> StreamCarrier<M> {
     /// Accepts links until told to stop. A link's failure is its own.
+    ///
+    /// The medium is closed before the first link ends: a peer that connects again at once must not be taken for a
+    /// moment by a listener that is about to go.
     pub(super) async fn listen(self: Arc<Self>, router: &Uplink) -> Result<(), CarrierError> {
         let run = Arc::new(Run {
             carrier: Arc::clone(&self),
             router: router.clone(),
-            stop: router.stop_token().child_token(),
+            stop: CancellationToken::new(),
             undecided: Undecided::new(MAX_UNDECIDED),
         });
-        let (closing, links) = (CloseOnDrop(&self.medium), TaskTracker::new());
+        let (door, links) = (self.entrance.open(router.stop_token()), TaskTracker::new());
+        // Dropped in the opposite order, also when the run is dropped.
+        let shut = door.is_shut.clone().drop_guard();
+        let closing = CloseOnDrop(&self.medium);
         // One task watches the token for all links.
-        router.spawn(M::NAME, links.track_future(Arc::clone(&run).stop_links()));
+        router.spawn(M::NAME, links.track_future(Arc::clone(&run).stop_links(door.clone())));
         let mut pause = ACCEPT_PAUSE.0;
         let ended = loop {
             let next = tokio::select! {
                 biased;
-                () = run.stop.cancelled() => break Ok(()),
+                () = door.wanted_shut.cancelled() => break Ok(()),
                 next = self.medium.next() => next,
             };
             match next {
@@ -152,7 +162,7 @@ impl<M: Medium> StreamCarrier<M> {
                 Err(CarrierError::Io(error)) => {
                     warn!(carrier = M::NAME, %error, "cannot accept a connection; trying again in {pause:?}");
                     tokio::select! {
-                        () = run.stop.cancelled() => break Ok(()),
+                        () = door.wanted_shut.cancelled() => break Ok(()),
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(ACCEPT_PAUSE.1);
@@ -161,6 +171,10 @@ impl<M: Medium> StreamCarrier<M> {
             }
         };
         drop(closing);
+        drop(shut);
+        if ended.is_ok() {
+            router.stopped().await;
+        }
         run.stop.cancel();
         links.close();
         links.wait().await;

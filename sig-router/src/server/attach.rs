@@ -1,8 +1,11 @@
 //! Carriers: started, watched, started again.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::future::join_all;
+use parking_lot::Mutex;
 use sig_core::{Carrier, Disconnect, Reason, Tasks};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -76,6 +79,18 @@ impl CarrierHandle {
     }
 }
 
+/// The carriers that a server has, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct Attached(Mutex<HashMap<u64, Weak<dyn Carrier>>>);
+
+impl Attached {
+    /// Lets none of them take more clients.
+    pub(super) async fn stop_accepting(&self) {
+        let carriers: Vec<_> = self.0.lock().values().filter_map(Weak::upgrade).collect();
+        join_all(carriers.iter().map(|carrier| carrier.stop_accepting())).await;
+    }
+}
+
 /// Starts a carrier and keeps it running.
 pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> CarrierHandle {
     let tasks = shared.tasks.child();
@@ -87,6 +102,7 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
     };
     let shared = Arc::clone(shared);
     let id = shared.carrier_came(carrier.name());
+    shared.attached.0.lock().insert(id, Arc::downgrade(&carrier));
     // The supervisor belongs to the server, so that the server's shutdown waits for it.
     shared.clone().tasks.spawn("carrier", async move {
         let mut backoff = Backoff::new(Reconnect::default());
@@ -122,6 +138,7 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
                 .run_until_cancelled(tokio::time::sleep(retry_in))
                 .await;
         }
+        shared.attached.0.lock().remove(&id);
         shared.carrier_is(id, &CarrierState::Stopped);
         state.send_replace(CarrierState::Stopped);
     });

@@ -27,6 +27,7 @@ use futures::future::join_all;
 use serde::Serialize;
 use sig_core::{Carrier, ClientId, Disconnect, Reason, Tasks};
 
+use attach::Attached;
 pub use attach::{CarrierHandle, CarrierState};
 use client::ClientSession;
 use credit::Credits;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     /// Names this run of the router: aliases are valid within it.
     epoch: u64,
     closing: AtomicBool,
+    attached: Attached,
     watched: Watched,
 }
 
@@ -144,6 +146,7 @@ impl ServerBuilder {
             router_id: format!("{:032x}", fastrand::u128(..)),
             epoch: fastrand::u64(..EPOCHS),
             closing: AtomicBool::new(false),
+            attached: Attached::default(),
             watched: Watched::default(),
         });
         shared.watch(&hub);
@@ -304,7 +307,7 @@ impl ServerRouter {
         })
     }
 
-    /// Ends the router: takes no more clients, lets their requests end, says goodbye and gives what waits for them up to
+    /// Ends the router: takes no more clients (nobody can connect before the first of them is let go), lets their requests end, says goodbye and gives what waits for them up to
     /// `grace` to go out, stops the carriers and ends all streams. Returns what came of it, by the end of `grace`: a peer
     /// that takes nothing holds it up no longer.
     ///
@@ -319,6 +322,8 @@ impl ServerRouter {
         shared.closing.store(true, Ordering::Release);
         let clients: Vec<_> = shared.clients.iter().map(|client| Arc::clone(&client)).collect();
         let closing = Closing::begin(grace, clients.iter().map(|client| Arc::clone(client.outbox())));
+        // First of all: a client that connects again as soon as its link ends must not meet this router once more.
+        closing.in_time(shared.attached.stop_accepting()).await;
         let idle = clients.iter().map(|client| client.peer().idle());
         closing.in_time(join_all(idle).map(drop)).await;
         shared.hub.stop_waiting();

@@ -7,6 +7,8 @@
 
 mod counts;
 
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use sig_router::{
     AddSenderError, ClientRouter, Closed, Event, LinkState, ListenError, Presence, Reconnect, Request, RequestError,
-    RouterError, SenderState, TriggerError,
+    RouterError, SenderState, ServerRouter, TriggerError,
 };
 use sig_tests::rig::{TcpServer, WAIT, becomes, connected, disconnected, holds, lasting_address, soon};
 
@@ -44,6 +46,41 @@ async fn w7_a_server_stops_and_another_starts_on_the_same_port_at_once() {
         signal.trigger(&round).await.unwrap();
         let event = soon("an event", events.recv()).await.unwrap().unwrap();
         assert_eq!(event.decode::<u64>().unwrap(), round);
+    }
+}
+
+/// A client as impatient as pysig's: it connects again the moment its link ends. Gives what came of that.
+fn impatient(address: &str) -> std::thread::JoinHandle<std::io::Result<TcpStream>> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(WAIT)).unwrap();
+    stream.write_all(br#"{"method": "get_version", "id": 1}"#).unwrap();
+    assert_ne!(stream.read(&mut [0; 512]).unwrap(), 0, "it is a client now");
+    let address = address.to_owned();
+    std::thread::spawn(move || {
+        assert_eq!(stream.read(&mut [0; 512]).unwrap(), 0, "the link ends in good order");
+        TcpStream::connect(address)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn w7_who_connects_again_at_once_does_not_meet_the_server_that_ended_its_link() {
+    // Taken by a listener that is about to go, pysig would register everything with nobody.
+    let refused = |client: std::thread::JoinHandle<std::io::Result<TcpStream>>| {
+        let again = client.join().unwrap();
+        assert_eq!(again.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    };
+    let address = lasting_address();
+    for _ in 0..20 {
+        let server = TcpServer::at(&address);
+        let client = impatient(&address);
+        assert_eq!(promptly("close", server.router.close(WAIT)).await.aborted, 0);
+        refused(client);
+
+        let router = ServerRouter::new().unwrap();
+        let carrier = router.attach(Arc::new(sig_carrier_tcp::listen(&address).unwrap()));
+        let client = impatient(&address);
+        promptly("stop", carrier.stop()).await;
+        refused(client);
     }
 }
 
