@@ -1,0 +1,152 @@
+//! The backend in pure Rust.
+
+mod errors;
+mod events;
+mod settings;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use omq_tokio::{MonitorStream, SocketType, TrySendError};
+
+use self::errors::Asked;
+use super::{Backend, Monitor, Subscription, TrySend};
+use crate::{Error, Kind, Message, Options};
+
+/// How many events of links wait for a monitor. A start of a thousand peers fits.
+const EVENTS: usize = 8192;
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    kind: Kind,
+    inner: omq_tokio::Socket,
+}
+
+impl Socket {
+    pub(crate) fn open(kind: Kind, options: &Options) -> Result<Self, Error> {
+        let Some(socket_type) = socket_type(kind) else {
+            return Err(Error::Unsupported {
+                what: format!("a {kind} socket"),
+                fix: "build sig-carrier-zmq with the feature `libzmq`, which needs a C++ compiler",
+            });
+        };
+        let settings = settings::of(options).monitor_capacity(EVENTS);
+        let inner = omq_tokio::Socket::try_new(socket_type, settings)
+            .map_err(|error| Asked::of(kind, "be opened").error(error))?;
+        Ok(Self { kind, inner })
+    }
+
+    fn asked(&self, action: &'static str) -> Asked<'static> {
+        Asked::of(self.kind, action)
+    }
+}
+
+#[async_trait]
+impl Backend for Socket {
+    async fn bind(&self, endpoint: &str) -> Result<String, Error> {
+        let asked = self.asked("bind").at(endpoint);
+        let parsed = settings::endpoint(endpoint)?;
+        let bound = self.inner.bind(parsed).await.map_err(|error| asked.error(error))?;
+        Ok(bound.to_string())
+    }
+
+    async fn connect(&self, endpoint: &str) -> Result<(), Error> {
+        let asked = self.asked("connect").at(endpoint);
+        let parsed = settings::endpoint(endpoint)?;
+        self.inner.connect(parsed).await.map_err(|error| asked.error(error))
+    }
+
+    async fn unbind(&self, endpoint: &str) -> Result<(), Error> {
+        let asked = self.asked("unbind").at(endpoint);
+        let parsed = settings::endpoint(endpoint)?;
+        self.inner.unbind(parsed).await.map_err(|error| asked.error(error))
+    }
+
+    async fn disconnect(&self, endpoint: &str) -> Result<(), Error> {
+        let asked = self.asked("disconnect").at(endpoint);
+        let parsed = settings::endpoint(endpoint)?;
+        self.inner.disconnect(parsed).await.map_err(|error| asked.error(error))
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Error> {
+        let sent = self.inner.send(message.0).await;
+        sent.map_err(|error| self.asked("send").error(error))
+    }
+
+    fn try_send(&self, message: Message) -> Result<(), TrySend> {
+        self.inner.try_send(message.0).map_err(|error| match error {
+            TrySendError::Full(message) => TrySend::Full(Message(message)),
+            TrySendError::Closed => TrySend::Failed(self.asked("send").error(omq_tokio::Error::Closed)),
+            TrySendError::Error(error) => TrySend::Failed(self.asked("send").error(error)),
+        })
+    }
+
+    async fn recv(&self) -> Result<Message, Error> {
+        let received = self.inner.recv().await;
+        received
+            .map(Message)
+            .map_err(|error| self.asked("receive").error(error))
+    }
+
+    fn try_recv(&self) -> Result<Option<Message>, Error> {
+        match self.inner.try_recv() {
+            Ok(message) => Ok(Some(Message(message))),
+            Err(omq_tokio::Error::WouldBlock) => Ok(None),
+            Err(error) => Err(self.asked("receive").error(error)),
+        }
+    }
+
+    async fn subscription(&self, change: Subscription) -> Result<(), Error> {
+        let (done, action) = match change {
+            Subscription::Add(prefix) => (self.inner.subscribe(prefix).await, "subscribe"),
+            Subscription::Remove(prefix) => (self.inner.unsubscribe(prefix).await, "unsubscribe"),
+            Subscription::Join(group) => (self.inner.join(group).await, "join"),
+            Subscription::Leave(group) => (self.inner.leave(group).await, "leave"),
+        };
+        done.map_err(|error| self.asked(action).error(error))
+    }
+
+    fn monitor(&self) -> Result<Monitor, Error> {
+        let stream: MonitorStream = self.inner.monitor();
+        Ok(Monitor(Box::new(events::Events(stream))))
+    }
+
+    async fn drop_link(&self, link: u64) -> Result<(), Error> {
+        match self.inner.disconnect_peer(link).await {
+            // It went by itself.
+            Ok(()) | Err(omq_tokio::Error::Unroutable) => Ok(()),
+            Err(error) => Err(self.asked("drop a link").error(error)),
+        }
+    }
+
+    async fn close(&self, linger: Option<Duration>) {
+        // An error says that it was closed before.
+        let _ = self.inner.clone_shared().close_with_linger(linger).await;
+    }
+}
+
+const fn socket_type(kind: Kind) -> Option<SocketType> {
+    Some(match kind {
+        Kind::Pair => SocketType::Pair,
+        Kind::Pub => SocketType::Pub,
+        Kind::Sub => SocketType::Sub,
+        Kind::Req => SocketType::Req,
+        Kind::Rep => SocketType::Rep,
+        Kind::Dealer => SocketType::Dealer,
+        Kind::Router => SocketType::Router,
+        Kind::Pull => SocketType::Pull,
+        Kind::Push => SocketType::Push,
+        Kind::Xpub => SocketType::XPub,
+        Kind::Xsub => SocketType::XSub,
+        Kind::Stream => SocketType::Stream,
+        Kind::Server => SocketType::Server,
+        Kind::Client => SocketType::Client,
+        Kind::Radio => SocketType::Radio,
+        Kind::Dish => SocketType::Dish,
+        Kind::Gather => SocketType::Gather,
+        Kind::Scatter => SocketType::Scatter,
+        Kind::Peer => SocketType::Peer,
+        Kind::Channel => SocketType::Channel,
+        Kind::Dgram => return None,
+    })
+}

@@ -1,0 +1,1 @@
+//! The carrier: ROUTER at the server, DEALER at the client.
