@@ -54,8 +54,9 @@ impl Drop for Registration {
 
 /// A function that listens, until this guard is dropped.
 ///
-/// After the drop no new call begins. A call that runs at that moment runs on; [`unlisten`](Self::unlisten) waits for
-/// it. Dropping the guard inside its own function is fine.
+/// After the drop no new call begins, and what the function owns is dropped as well. A call that runs at that moment runs
+/// on; [`unlisten`](Self::unlisten) waits for it, and what the function owns goes with it. Dropping the guard inside its
+/// own function is fine.
 #[must_use = "a listener ends when its guard is dropped; keep it, or call detach()"]
 pub struct Listener {
     callback: Option<Arc<Callback>>,
@@ -89,6 +90,10 @@ impl Listener {
     }
 
     /// Ends the listener and waits for a call that runs at the moment.
+    ///
+    /// A trigger asks for its listeners once, and not before each call. So what is waited for is the end of every trigger
+    /// that was calling listeners of the event when this one ended, this one or others; but for those that this very
+    /// thread is in.
     ///
     /// # Cancel safety
     ///

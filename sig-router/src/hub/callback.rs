@@ -1,24 +1,26 @@
 //! Callback listeners: called on the spot, or by a task of their own for events from links.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use sig_core::{CancellationToken, Tasks};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, Semaphore};
 
+use super::calls::{self, Calls};
+use super::record::EventRecord;
 use crate::confirm::Receipt;
 use crate::event::{Event, EventId};
 use crate::outlet::Outlet;
 use crate::policy::Policy;
 use crate::pressure::Stalls;
 use crate::queue::{Delivery, ListenerQueue, ListenerStats, Reader, Settings};
-use crate::request::panic_text;
 
 /// Most functions of one router that hear events from links at the same time. More wait for their turn, so that those
 /// that block leave threads for the links: a runtime has 512 for what blocks, unless told otherwise.
@@ -27,7 +29,10 @@ pub(crate) const MAX_RUNNING: usize = 128;
 /// How many events a function is called with before others have their turn.
 const BATCH: usize = 256;
 
-type Function = dyn Fn(&Event<'_>) + Send + Sync;
+pub(super) type Function = dyn Fn(&Event<'_>) + Send + Sync;
+
+/// What comes through a mailbox, with what is to be kept until it is dealt with.
+type Kept = (Delivery, Option<Receipt>);
 
 /// What was lost since the last event of each kind, to be told with the next one.
 type Losses = HashMap<Arc<EventId>, u64>;
@@ -35,86 +40,77 @@ type Losses = HashMap<Arc<EventId>, u64>;
 /// Of so many kinds of events, which may never come again.
 const MOST_LOSSES: usize = 4096;
 
-thread_local! {
-    /// The callbacks that run on this thread right now, innermost last.
-    static RUNNING: RefCell<Vec<*const ()>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Notes that this thread is inside of a callback. A thread that is ending (a sender in a thread local leaves late)
-/// has no notes any more and does without.
-struct Inside;
-
-impl Inside {
-    fn of(callback: *const ()) -> Self {
-        let _ = RUNNING.try_with(|running| running.borrow_mut().push(callback));
-        Self
-    }
-
-    fn count(callback: *const ()) -> usize {
-        let count = |running: &RefCell<Vec<_>>| running.borrow().iter().filter(|other| **other == callback).count();
-        RUNNING.try_with(count).unwrap_or(0)
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        let _ = RUNNING.try_with(|running| running.borrow_mut().pop());
-    }
-}
-
 /// A function that listens.
 pub(crate) struct Callback {
-    /// Taken out when the guard goes, so that what the function owns goes with it and never under a lock of the router:
-    /// it may own senders and listeners.
-    function: Mutex<Option<Arc<Function>>>,
+    held: Mutex<Held>,
     /// Where it was added, for people.
     place: &'static Location<'static>,
     live: AtomicBool,
-    running: AtomicUsize,
     ended: Notify,
     settings: Settings,
     mailbox: OnceLock<Arc<ListenerQueue>>,
 }
 
+struct Held {
+    /// Taken out when the guard goes, so that what the function owns goes with it and never under a lock of the router:
+    /// it may own senders and listeners.
+    function: Option<Arc<Function>>,
+    /// Who may call it, by address.
+    by: FxHashMap<usize, Holder>,
+}
+
+struct Holder {
+    calls: Weak<Calls>,
+    /// Who keeps the calls for the next trigger.
+    event: Weak<EventRecord>,
+}
+
 impl Callback {
     pub(crate) fn new(function: Box<Function>, settings: Settings, place: &'static Location<'static>) -> Self {
+        let held = Held {
+            function: Some(Arc::from(function)),
+            by: FxHashMap::default(),
+        };
         Self {
-            settings,
-            function: Mutex::new(Some(Arc::from(function))),
+            held: Mutex::new(held),
             place,
             live: AtomicBool::new(true),
-            running: AtomicUsize::new(0),
             ended: Notify::new(),
+            settings,
             mailbox: OnceLock::new(),
         }
     }
 
-    /// Calls the function unless its guard is gone. A panic is caught and reported; the other listeners still run.
-    pub(crate) fn call(&self, event: &Event<'_>) {
-        self.call_with(event, None);
+    /// Calls the function unless its guard is gone. A panic is caught and reported.
+    pub(crate) fn call(self: &Arc<Self>, event: &Event<'_>) {
+        Calls::of_one(self).run(event);
     }
 
-    /// The same with an event that is delivered when the function has returned.
-    pub(crate) fn call_with(&self, event: &Event<'_>, receipt: Option<Receipt>) {
-        self.running.fetch_add(1, Ordering::SeqCst);
-        let function = self.function.lock().clone();
-        if let Some(function) = function {
-            let inside = Inside::of(self.address());
-            let call = move || function(event);
-            match catch_unwind(AssertUnwindSafe(call)) {
-                Ok(()) => receipt.into_iter().for_each(Receipt::delivered),
-                Err(panic) => {
-                    let (sender, name, panic) = (event.sender(), event.name(), panic_text(&*panic));
-                    tracing::error!(%sender, event = %name, listener = %self.place, panic, "a listener panicked");
-                }
-            }
-            drop(inside);
-        }
-        // Sequentially consistent, as in `retire` and `ended`: either this sees the guard gone, or they see the call over.
-        self.running.fetch_sub(1, Ordering::SeqCst);
-        if !self.live.load(Ordering::SeqCst) {
+    /// The function, to be called by these until they [let go](Self::let_go) of it; `None` if the guard is gone.
+    pub(super) fn hold(&self, calls: &Weak<Calls>, event: &Weak<EventRecord>) -> Option<Arc<Function>> {
+        let mut held = self.held.lock();
+        let function = held.function.clone()?;
+        let holder = Holder {
+            calls: Weak::clone(calls),
+            event: Weak::clone(event),
+        };
+        held.by.insert(calls.as_ptr().addr(), holder);
+        Some(function)
+    }
+
+    /// The calls at this address are over, and have dropped the function.
+    pub(super) fn let_go(&self, calls: usize) {
+        let holder = self.held.lock().by.remove(&calls);
+        drop(holder);
+        if !self.is_live() {
             self.ended.notify_waiters();
         }
+    }
+
+    /// Whether its guard is there.
+    #[inline]
+    pub(super) fn is_live(&self) -> bool {
+        self.live.load(Ordering::SeqCst)
     }
 
     /// Where it was added.
@@ -138,30 +134,56 @@ impl Callback {
             .map_or_else(ListenerStats::default, |mailbox| mailbox.stats())
     }
 
-    fn address(&self) -> *const () {
-        std::ptr::from_ref(self).cast()
-    }
-
-    /// No new call begins from now on, and the function is dropped: here, or at the end of the last call that runs.
+    /// No new call begins from now on, and the function is dropped: here, or with the last calls that are under way.
     pub(crate) fn retire(&self) {
         self.live.store(false, Ordering::SeqCst);
-        let function = self.function.lock().take();
+        let (function, events) = {
+            let mut held = self.held.lock();
+            let events = held.by.iter().map(|(calls, by)| (*calls, Weak::clone(&by.event)));
+            let events: Vec<_> = events.collect();
+            (held.function.take(), events)
+        };
         drop(function);
+        for (calls, event) in events {
+            if let Some(event) = event.upgrade() {
+                event.let_go_of_calls(calls);
+            }
+        }
         if let Some(mailbox) = self.mailbox.get() {
             mailbox.close();
         }
     }
 
-    /// Waits until no call runs any more, but for those that this very thread is in.
+    /// Waits until nobody may call it any more, but for those calls that this very thread is in. It no longer listens.
     pub(crate) async fn ended(&self) {
-        let own = Inside::count(self.address());
+        let own = calls::inside();
         loop {
             let ended = self.ended.notified();
-            if self.running.load(Ordering::SeqCst) <= own {
-                return;
+            match self.under_way(&own) {
+                UnderWay::Nothing => return,
+                UnderWay::Elsewhere => ended.await,
+                // Seldom, and there is nobody who would tell.
+                UnderWay::HereAndElsewhere => tokio::task::yield_now().await,
             }
-            ended.await;
         }
+    }
+
+    fn under_way(&self, own: &[usize]) -> UnderWay {
+        let held = self.held.lock();
+        if held.by.keys().any(|calls| !own.contains(calls)) {
+            return UnderWay::Elsewhere;
+        }
+        // Each who is in them has a share in them.
+        let is_shared = |(calls, by): (&usize, &Holder)| {
+            let own = own.iter().filter(|own| *own == calls).count();
+            by.calls.strong_count() > own
+        };
+        if held.by.iter().any(is_shared) {
+            return UnderWay::HereAndElsewhere;
+        }
+        // What those did who gave theirs up has happened.
+        fence(Ordering::Acquire);
+        UnderWay::Nothing
     }
 
     /// The queue through which events from links reach the function, and the task that takes from it.
@@ -189,34 +211,47 @@ impl Callback {
     ///
     /// The function may block. Where the runtime has several workers, this one's other work moves to another thread
     /// meanwhile, links above all: once for all events that wait, since each time costs some microseconds.
-    async fn deliver(&self, mut mailbox: Reader, turns: &Semaphore, stop: &CancellationToken) {
+    async fn deliver(self: Arc<Self>, mut mailbox: Reader, turns: &Semaphore, stop: &CancellationToken) {
         let may_move = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
         let mut lost = HashMap::new();
         while let Some(Some(first)) = stop.run_until_cancelled(mailbox.next_kept()).await {
+            let batch = || self.handle_batch(first, &mut mailbox, &mut lost, stop);
             if !may_move {
-                self.handle(first, &mut lost);
-                // A flood must not keep the other tasks from running.
-                tokio::task::coop::consume_budget().await;
+                if batch() == BATCH {
+                    // A flood must not keep the other tasks from running.
+                    tokio::task::yield_now().await;
+                }
                 continue;
             }
             // The semaphore is never closed.
             let Some(Ok(turn)) = stop.run_until_cancelled(turns.acquire()).await else {
                 return;
             };
-            tokio::task::block_in_place(|| {
-                self.handle(first, &mut lost);
-                for _ in 1..BATCH {
-                    let next = (!stop.is_cancelled()).then(|| mailbox.take_now()).flatten();
-                    let Some(next) = next else { break };
-                    self.handle(next, &mut lost);
-                }
-            });
+            tokio::task::block_in_place(batch);
             drop(turn);
         }
     }
 
+    /// Calls the function with an event, and with those that wait behind it; how many they were.
+    fn handle_batch(
+        self: &Arc<Self>,
+        first: Kept,
+        mailbox: &mut Reader,
+        lost: &mut Losses,
+        stop: &CancellationToken,
+    ) -> usize {
+        let calls = Calls::of_one(self);
+        self.handle(&calls, first, lost);
+        for count in 1..BATCH {
+            let next = (!stop.is_cancelled()).then(|| mailbox.take_now()).flatten();
+            let Some(next) = next else { return count };
+            self.handle(&calls, next, lost);
+        }
+        BATCH
+    }
+
     /// Calls the function with an event, which says what was lost right before it.
-    fn handle(&self, (delivery, receipt): (Delivery, Option<Receipt>), lost: &mut Losses) {
+    fn handle(&self, calls: &Calls, (delivery, receipt): Kept, lost: &mut Losses) {
         match delivery {
             Ok(event) => {
                 let count = if lost.is_empty() {
@@ -224,7 +259,8 @@ impl Callback {
                 } else {
                     lost.remove(&event.shared_id())
                 };
-                self.call_with(&event.with_lost(count.unwrap_or(0)), receipt);
+                let receipt = Cell::new(receipt);
+                calls.run_with(&event.with_lost(count.unwrap_or(0)), || receipt.take());
             }
             Err(lagged) => {
                 tracing::warn!(listener = %self.place, "{lagged}");
@@ -236,6 +272,15 @@ impl Callback {
             }
         }
     }
+}
+
+/// Whether calls are under way.
+enum UnderWay {
+    Nothing,
+    /// Some that this thread is not in.
+    Elsewhere,
+    /// Those that this thread is in, and another thread as well.
+    HereAndElsewhere,
 }
 
 impl fmt::Debug for Callback {

@@ -91,7 +91,7 @@ impl CatchUp {
             };
             let kept = event.last().filter(|_| wanted);
             if !is_presence && event.number() > 0 {
-                let number = event.number();
+                let number = event.pinned_number();
                 // The last value comes behind it, and is the next one for who missed it.
                 let comes = kept.as_ref().is_some_and(|kept| kept.number == number);
                 let before = number.saturating_sub(u64::from(comes));

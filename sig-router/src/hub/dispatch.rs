@@ -97,7 +97,24 @@ impl Hub {
     /// Triggers an event of one of this program's senders, if its gate is open.
     ///
     /// Queues get it first, under the sender's lane; then the functions are called, in pysig's order, without a lock.
+    #[inline]
     pub(crate) fn trigger(
+        &self,
+        event: &Arc<EventRecord>,
+        generation: u64,
+        value: &dyn Value,
+        tally: Option<&Arc<Tally>>,
+    ) -> Result<(), NotNow> {
+        if tally.is_none() {
+            if let Some(outcome) = call_alone(event, generation, value) {
+                return outcome;
+            }
+        }
+        self.trigger_in_lane(event, generation, value, tally)
+    }
+
+    #[inline(never)]
+    fn trigger_in_lane(
         &self,
         event: &Arc<EventRecord>,
         generation: u64,
@@ -110,7 +127,9 @@ impl Hub {
             // That it cannot be packed is an error only if somebody still needs it so.
             let _ = packed.pack();
         }
-        let (callbacks, number) = loop {
+        // Dropped when the lane is free.
+        let former;
+        let (calls, number) = loop {
             let mut lane = sender.lane.lock();
             let connection = lane.as_mut().filter(|connection| connection.generation == generation);
             let Some(Connection {
@@ -130,17 +149,16 @@ impl Hub {
             }
             // Under the lane, so that a listener never gets an event and misses a later one.
             let snapshot = snapshots.of(event);
-            let callbacks = match snapshot.callbacks.is_empty() {
+            let nesting = match snapshot.callbacks.is_empty() {
                 true => None,
-                false => {
-                    let nesting = Nesting::enter().map_err(|limit| TriggerError::TooDeep { limit })?;
-                    Some((nesting, Arc::clone(snapshot)))
-                }
+                false => Some(Nesting::enter().map_err(|limit| TriggerError::TooDeep { limit })?),
             };
             let needs_packed = !snapshot.outlets.is_empty() || uplink.is_some() || event.keeps_last();
             event.set_packed(needs_packed);
             if !needs_packed {
-                break (callbacks, event.next_number());
+                former = event.renew_calls(snapshot, Some(generation));
+                let calls = nesting.map(|nesting| (nesting, event.calls()));
+                break (calls, event.next_number_alone());
             }
             let Some((content_type, bytes)) = packed.bytes() else {
                 // Packing runs the value's own code, so not under a lock.
@@ -162,20 +180,26 @@ impl Hub {
             let item = item.with_tally(tally);
             self.put(event, snapshot, &item, false);
             let unsent = uplink.as_ref().and_then(|uplink| go_on(uplink, straight, event, &item));
+            former = match nesting {
+                Some(_) => event.renew_calls(snapshot, None),
+                None => None,
+            };
+            let calls = nesting.map(|nesting| (nesting, event.calls()));
             drop(lane);
             if let Some(outbox) = unsent {
                 outbox.send_now();
             }
             item.into_complaints().report(event);
-            break (callbacks, number);
+            break (calls, number);
         };
-        if let Some((nesting, snapshot)) = callbacks {
+        drop(former);
+        if let Some((_nesting, calls)) = &calls {
             let event = Event::borrowed(event.id(), number, value);
-            for callback in &snapshot.callbacks {
-                let receipt = tally.and_then(|tally| tally.receipt(Terms::OWN.policy));
-                callback.call_with(&event, receipt);
+            match (calls.as_deref(), tally) {
+                (Some(calls), Some(tally)) => calls.run_with(&event, || tally.receipt(Terms::OWN.policy)),
+                (Some(calls), None) => calls.run(&event),
+                (None, _) => {}
             }
-            drop(nesting);
         }
         Ok(())
     }
@@ -323,4 +347,24 @@ impl Hub {
             mailbox.moved_to(event, before, number);
         }
     }
+}
+
+/// Triggers an event that nobody but functions hears, if that is known already: nothing is locked or packed.
+#[inline]
+fn call_alone(event: &EventRecord, generation: u64, value: &dyn Value) -> Option<Result<(), NotNow>> {
+    let calls = event.calls();
+    let calls = calls.as_deref()?;
+    if !calls.are_alone(Some(generation)) || !event.sender.gate.is_open() {
+        return None;
+    }
+    let _nesting = match calls.are_none() {
+        true => None,
+        false => match Nesting::enter() {
+            Ok(nesting) => Some(nesting),
+            Err(limit) => return Some(Err(TriggerError::TooDeep { limit }.into())),
+        },
+    };
+    let number = event.next_number_for(calls)?;
+    calls.run(&Event::borrowed(event.id(), number, value));
+    Some(Ok(()))
 }

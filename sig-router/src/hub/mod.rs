@@ -1,7 +1,9 @@
 //! The heart of every router: who sends, who listens, and what goes where.
 
 mod callback;
+mod calls;
 mod catchup;
+mod count;
 mod dispatch;
 mod display;
 mod group;

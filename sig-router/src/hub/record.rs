@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::Mutex;
 use sig_core::{ClientId, EventName, Payload, SenderName, Topic};
 
+use super::calls::{Alone, Calls};
+use super::count::Count;
 use super::group::Group;
 use super::snapshot::{Snapshot, Snapshots};
 use crate::event::{EventId, Presence};
@@ -226,7 +229,7 @@ pub(crate) struct EventRecord {
     pub(crate) channel: Option<Arc<Group>>,
     /// Listeners to everything.
     pub(crate) everything: Arc<Group>,
-    number: AtomicU64,
+    count: Count,
     /// Names the run of numbers; they go on as long as it is the same.
     series: AtomicU64,
     keeps_last: AtomicBool,
@@ -234,6 +237,8 @@ pub(crate) struct EventRecord {
     /// Whether somebody needed the last one packed: so will the next, most likely.
     packed: AtomicBool,
     cached: Mutex<Arc<Snapshot>>,
+    /// The functions among them, for triggers of this program.
+    calls: ArcSwapOption<Calls>,
 }
 
 impl EventRecord {
@@ -250,13 +255,14 @@ impl EventRecord {
             specific: Group::default(),
             channel,
             everything,
-            number: AtomicU64::new(0),
+            count: Count::new(),
             series: AtomicU64::new(if name.is_presence() { PRESENCE } else { UNNUMBERED }),
             // Who is there is told to those who come late, too.
             keeps_last: AtomicBool::new(name.as_str() == sig_core::CONNECT),
             last: Mutex::new(None),
             packed: AtomicBool::new(false),
             cached: Mutex::new(Arc::new(Snapshot::stale())),
+            calls: ArcSwapOption::empty(),
             id: Arc::new(EventId {
                 sender: sender.name.clone(),
                 event: name,
@@ -279,27 +285,38 @@ impl EventRecord {
 
     /// The next number. The caller holds the sender's lane.
     pub(crate) fn next_number(&self) -> u64 {
-        // The lane is the lock; the number is atomic for those who only look.
-        let number = self.number() + 1;
-        self.number.store(number, Ordering::Relaxed);
-        number
+        self.count.next()
+    }
+
+    /// The next number, where nobody but functions hears it. The caller holds the sender's lane.
+    pub(super) fn next_number_alone(&self) -> u64 {
+        self.count.next_and_let_go()
+    }
+
+    /// The next number for these functions, if nobody else hears it. The lane need not be held.
+    #[inline]
+    pub(super) fn next_number_for(&self, calls: &Calls) -> Option<u64> {
+        self.count.next_if(|| calls.are_current(self))
     }
 
     /// Takes the number that an event from a link came with, and gives the one before. The caller holds the sender's
     /// lane.
     pub(crate) fn set_number(&self, number: u64) -> u64 {
-        let before = self.number();
-        self.number.store(number, Ordering::Relaxed);
-        before
+        self.count.set(number)
     }
 
     pub(crate) fn series(&self) -> u64 {
         self.series.load(Ordering::Relaxed)
     }
 
-    /// The last number.
+    /// The last number, for those who only look.
     pub(crate) fn number(&self) -> u64 {
-        self.number.load(Ordering::Relaxed)
+        self.count.last()
+    }
+
+    /// The last number; it stays so while the caller holds the sender's lane.
+    pub(crate) fn pinned_number(&self) -> u64 {
+        self.count.pin()
     }
 
     /// Whether the last one is kept for those who come late.
@@ -345,12 +362,9 @@ impl EventRecord {
     /// brings its events. Gives the number that the series had before.
     pub(crate) fn set_series(&self, series: u64, number: u64) -> u64 {
         let goes_on = self.series.swap(series, Ordering::Relaxed) == series;
-        if goes_on {
-            self.number.fetch_max(number, Ordering::Relaxed)
-        } else {
-            self.number.store(number, Ordering::Relaxed);
-            number
-        }
+        let before = self.count.pin();
+        self.count.set(if goes_on { number.max(before) } else { number });
+        if goes_on { before } else { number }
     }
 
     /// Whether the next one will be needed packed, as far as can be told.
@@ -371,5 +385,46 @@ impl EventRecord {
             *cached = Arc::new(Snapshot::take(self));
         }
         Arc::clone(&cached)
+    }
+
+    /// The functions that hear it, as they were when the lane was last held.
+    #[inline]
+    pub(super) fn calls(&self) -> Guard<Option<Arc<Calls>>> {
+        self.calls.load()
+    }
+
+    /// Sees to it that [`calls`](Self::calls) are those of this snapshot. The caller holds the sender's lane, and drops
+    /// the former ones when it does not any more: with them may go what a function owns.
+    pub(super) fn renew_calls(self: &Arc<Self>, snapshot: &Snapshot, alone: Alone) -> Option<Arc<Calls>> {
+        let Some(versions) = snapshot.versions else {
+            return self.calls.swap(None);
+        };
+        let are_current = |calls: &Calls| calls.are_made_of(&versions) && calls.are_alone(alone);
+        if self.calls.load().as_deref().is_some_and(are_current) {
+            return None;
+        }
+        self.calls
+            .swap(Some(Calls::of(self, versions, alone, &snapshot.callbacks)))
+    }
+
+    /// Keeps no functions for the next trigger. The caller holds the sender's lane; see above.
+    pub(super) fn take_calls(&self) -> Option<Arc<Calls>> {
+        if self.calls.load().is_none() {
+            return None;
+        }
+        self.calls.swap(None)
+    }
+
+    /// The same, if they are those at this address. The lane is not held.
+    pub(super) fn let_go_of_calls(&self, address: usize) {
+        let lane = self.sender.lane.lock();
+        let are_those = self
+            .calls
+            .load()
+            .as_deref()
+            .is_some_and(|calls| calls.address() == address);
+        let former = are_those.then(|| self.calls.swap(None));
+        drop(lane);
+        drop(former);
     }
 }

@@ -158,6 +158,12 @@ impl Hub {
         let presence = connection.presence(Some(reason.as_str()));
         let left = lane.take();
         let forgotten = sender.forget_last();
+        let calls: Vec<_> = sender
+            .events
+            .lock()
+            .values()
+            .filter_map(|event| event.take_calls())
+            .collect();
         sender.gate.set_watch(None);
         sender.gate.wake_waiters();
         for event in sender
@@ -182,7 +188,8 @@ impl Hub {
                 .for_each(|(outlet, _)| outlet.forget(&event));
         }
         drop(lane);
-        // What answers its requests may own senders and listeners: not under a lock.
+        // What answers its requests may own senders and listeners, as functions may: not under a lock.
+        drop(calls);
         if let Some(connection) = left {
             connection.requests.leave();
         }

@@ -10,10 +10,31 @@ use super::group::{Group, Target};
 use super::record::EventRecord;
 use crate::outlet::{Outlet, Terms};
 
+/// How often each of the four groups of an event has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Versions([u64; 4]);
+
+impl Versions {
+    fn of(event: &EventRecord) -> Self {
+        Self(groups(event).map(version))
+    }
+
+    /// Whether nothing has changed since.
+    #[inline]
+    pub(super) fn are_of(&self, event: &EventRecord) -> bool {
+        // One by one: it is quicker than to compare all four at once, which have just been put together for that.
+        let Self([everything, broadcast, channel, specific]) = *self;
+        event.everything.version() == everything
+            && event.sender.broadcast.version() == broadcast
+            && event.channel.as_deref().map_or(0, Group::version) == channel
+            && event.specific.version() == specific
+    }
+}
+
 /// Who listens to one event: router broadcast, sender broadcast, channel, specific; within a group, as they came.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    versions: Option<[u64; 4]>,
+    pub(super) versions: Option<Versions>,
     /// Queues, each once and under the least restrictive terms: a client gets one copy however many of its listeners match.
     pub(crate) outlets: Vec<(Arc<dyn Outlet>, Terms)>,
     /// Functions, once for each registration (P5).
@@ -44,8 +65,8 @@ fn groups(event: &EventRecord) -> [Option<&Group>; 4] {
     ]
 }
 
-fn versions(event: &EventRecord) -> [u64; 4] {
-    groups(event).map(|group| group.map_or(0, Group::version))
+fn version(group: Option<&Group>) -> u64 {
+    group.map_or(0, Group::version)
 }
 
 impl Snapshot {
@@ -59,19 +80,12 @@ impl Snapshot {
     }
 
     pub(crate) fn is_current(&self, event: &EventRecord) -> bool {
-        let Some([everything, broadcast, channel, specific]) = self.versions else {
-            return false;
-        };
-        // One by one: to put them together first takes longer than all the rest.
-        event.everything.version() == everything
-            && event.sender.broadcast.version() == broadcast
-            && event.channel.as_ref().map_or(0, |group| group.version()) == channel
-            && event.specific.version() == specific
+        self.versions.is_some_and(|versions| versions.are_of(event))
     }
 
     pub(crate) fn take(event: &EventRecord) -> Self {
         // Versions first: a listener that comes in between makes the snapshot stale, not invisible.
-        let versions = Some(versions(event));
+        let versions = Some(Versions::of(event));
         Self {
             versions,
             ..Self::resolve(groups(event).into_iter().flatten())

@@ -121,7 +121,7 @@ impl Hub {
             return;
         }
         let lane = event.sender.lane.lock();
-        let before = event.number();
+        let before = event.pinned_number();
         event.set_number(before + count);
         self.tell_position(event, before, before + count);
         drop(lane);

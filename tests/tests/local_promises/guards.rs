@@ -32,6 +32,47 @@ fn promise_9_what_a_callback_owns_goes_with_its_guard() {
 }
 
 #[test]
+fn promise_9_what_a_callback_owns_goes_at_once_however_often_it_was_called() {
+    let router = Router::new();
+    let source = sender(&router, "source", &["a", "b"]);
+    let (a, b) = (source.signal("a").unwrap(), source.signal("b").unwrap());
+    let called = Arc::new(AtomicU64::new(0));
+    let listen = |topic: &str| {
+        let owned = (Arc::clone(&called), Arc::new(()));
+        let weak = Arc::downgrade(&owned.1);
+        let guard = router.add_listener(topic, move |_: &Event<'_>| _ = owned.0.fetch_add(1, Ordering::Relaxed));
+        (guard.unwrap(), weak)
+    };
+    let _other = listen("source/a");
+    let (guard, owned) = listen("source");
+    let mut streams = Vec::new();
+    for round in 0..6 {
+        for signal in [&a, &b] {
+            signal.try_trigger(&()).unwrap();
+        }
+        if round == 3 {
+            streams.push(router.listen("source/b").unwrap());
+        }
+    }
+    assert_eq!(called.load(Ordering::Relaxed), 18);
+    drop(guard);
+    assert!(owned.upgrade().is_none(), "though both events were triggered just now");
+    a.try_trigger(&()).unwrap();
+    assert_eq!(called.load(Ordering::Relaxed), 19);
+
+    // It goes with the router's last event as well, whatever the sender did.
+    let (guard, owned) = listen("source/a");
+    a.try_trigger(&()).unwrap();
+    assert!(source.remove());
+    assert!(a.try_trigger(&()).is_err());
+    let again = sender(&router, "source", &["a"]);
+    assert!(a.try_trigger(&()).is_err(), "a signal is one of its own sender alone");
+    again.signal("a").unwrap().try_trigger(&()).unwrap();
+    guard.unlisten().now_or_never().unwrap();
+    assert!(owned.upgrade().is_none());
+}
+
+#[test]
 fn promise_9_after_the_drop_of_a_guard_no_new_call_begins() {
     let router = Router::new();
     let source = sender(&router, "source", &["e"]);
@@ -121,6 +162,53 @@ fn promise_9_unlisten_inside_its_own_call_does_not_wait_for_itself() {
     *outer.lock().unwrap() = Some(guard.unwrap());
     source.signal("outer").unwrap().try_trigger(&()).unwrap();
     assert!(ended.load(Ordering::SeqCst));
+}
+
+/// Enters the function on two threads, and ends its guard inside of it on one of them.
+#[test]
+fn promise_9_unlisten_inside_its_own_call_waits_for_the_one_on_another_thread() {
+    let router = Router::new();
+    let source = sender(&router, "source", &["e"]);
+    let signal = source.signal("e").unwrap();
+    let guard: Arc<Mutex<Option<Listener>>> = Arc::default();
+    let (entered, inside) = mpsc::sync_channel(1);
+    let (leave, may_leave) = mpsc::sync_channel(1);
+    let (may_leave, left, leave_once) = (Mutex::new(may_leave), AtomicBool::new(false), Mutex::new(Some(leave)));
+    let this_one = thread::current().id();
+    let ended = Arc::new(AtomicU64::new(0));
+    let function = {
+        let (guard, ended) = (Arc::clone(&guard), Arc::clone(&ended));
+        move |event: &Event<'_>| {
+            if event.value::<&str>() == Some(&"warm up") {
+                return;
+            }
+            if thread::current().id() != this_one {
+                entered.send(()).unwrap();
+                may_leave.lock().unwrap().recv().unwrap();
+                left.store(true, Ordering::SeqCst);
+                return;
+            }
+            let guard = guard.lock().unwrap().take().unwrap();
+            let mut unlisten = Box::pin(guard.unlisten());
+            assert!((&mut unlisten).now_or_never().is_none());
+            leave_once.lock().unwrap().take().unwrap().send(()).unwrap();
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+                .block_on(unlisten);
+            assert!(left.load(Ordering::SeqCst), "that call is over");
+            ended.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    *guard.lock().unwrap() = Some(router.add_listener("source/e", function).unwrap());
+    signal.try_trigger(&"warm up").unwrap();
+    let other = signal.clone();
+    let call = thread::spawn(move || other.try_trigger(&"wait"));
+    inside.recv().unwrap();
+    signal.try_trigger(&"end").unwrap();
+    call.join().unwrap().unwrap();
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    assert_eq!(router.senders()[0].listeners, 0);
 }
 
 #[test]

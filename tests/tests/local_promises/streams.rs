@@ -1,7 +1,7 @@
 //! Order, gaps and giving up: promises 1, 2 and 11.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use futures::{FutureExt as _, StreamExt as _};
@@ -65,6 +65,38 @@ fn promise_1_a_stream_that_begins_in_the_middle_has_no_gaps() {
     }
     stop.store(true, Ordering::Relaxed);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn promise_1_functions_hear_each_number_once_whoever_listens_beside_them() {
+    const EACH: u64 = 20_000;
+    let router = Router::new();
+    let source = sender(&router, "source", &["e"]);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let numbers = Arc::clone(&heard);
+    let _listener = router.add_listener("source", move |event: &Event<'_>| {
+        if !event.name().is_presence() {
+            numbers.lock().unwrap().push(event.number());
+        }
+    });
+    let start = Arc::new(Barrier::new(4));
+    let threads = [(); 3].map(|()| {
+        let (signal, start) = (source.signal("e").unwrap(), Arc::clone(&start));
+        thread::spawn(move || {
+            start.wait();
+            (0..EACH).for_each(|_| signal.blocking_trigger(&0).unwrap());
+        })
+    });
+    start.wait();
+    while !threads.iter().all(thread::JoinHandle::is_finished) {
+        // Each makes the router count in another way.
+        drop(router.listen("source/e").unwrap());
+        drop(router.add_listener("source/e", |_: &Event<'_>| {}).unwrap());
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let mut heard = heard.lock().unwrap();
+    heard.sort_unstable();
+    assert!(heard.iter().copied().eq(1..=3 * EACH));
 }
 
 #[test]

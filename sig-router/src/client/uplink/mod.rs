@@ -186,7 +186,9 @@ impl SenderUplink {
         };
         let events = record.events.lock();
         let declared = events.iter().filter(|(name, _)| connection.declared.contains(*name));
-        let mut numbers: BTreeMap<_, _> = declared.map(|(name, event)| (name.clone(), event.number())).collect();
+        let mut numbers: BTreeMap<_, _> = declared
+            .map(|(name, event)| (name.clone(), event.pinned_number()))
+            .collect();
         drop(events);
         for kept in self.state.lock().flow.kept().iter() {
             if let Some(number) = numbers.get_mut(kept.event.name()) {
