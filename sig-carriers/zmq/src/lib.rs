@@ -4,13 +4,17 @@
 mod backend;
 mod carrier;
 mod error;
+mod forwarder;
 mod kind;
 mod message;
 mod options;
 mod security;
+mod socket;
 
+pub use backend::{Link, LinkEvent, Monitor};
 pub use error::Error;
 pub use kind::Kind;
 pub use message::Message;
-pub use options::{Heartbeat, Options};
+pub use options::{Heartbeat, Library, Options};
 pub use security::{Admission, Credentials, Keypair, PublicKey, Security};
+pub use socket::{Endpoint, Socket};

@@ -51,6 +51,22 @@ pub struct Options {
     pub receive_timeout: Option<Duration>,
     /// Who may connect. Everybody.
     pub security: Security,
+    /// Which library drives the socket.
+    pub library: Library,
+}
+
+/// Which ZeroMQ library drives a socket. Both speak the same protocol to the outside; within a process, `inproc` reaches only sockets of the
+/// same library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Library {
+    /// omq where it has the type, else libzmq.
+    #[default]
+    Auto,
+    /// omq, in pure Rust. It has every type but DGRAM.
+    Omq,
+    /// libzmq, with the drafts. Needs the feature `libzmq`, and a C++ compiler to build. It has no CURVE.
+    Libzmq,
 }
 
 /// Pings between ends that are otherwise silent.
@@ -91,6 +107,7 @@ impl Default for Options {
             send_timeout: None,
             receive_timeout: None,
             security: Security::Null,
+            library: Library::Auto,
         }
     }
 }
@@ -198,6 +215,13 @@ impl Options {
     #[must_use]
     pub fn security(mut self, security: Security) -> Self {
         self.security = security;
+        self
+    }
+
+    /// Sets [`library`](Self::library).
+    #[must_use]
+    pub const fn library(mut self, library: Library) -> Self {
+        self.library = library;
         self
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-pub(crate) use monitor::{LinkEvent, Monitor};
+pub use monitor::{Link, LinkEvent, Monitor};
 
-use crate::{Error, Kind, Message, Options};
+use crate::{Error, Kind, Library, Message, Options};
 
 /// A socket of one type. Several tasks may send and receive at once; each message goes to one of them.
 ///
@@ -24,6 +24,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// Connects in the background, and again whenever the link is lost. That nobody is there is no error.
     async fn connect(&self, endpoint: &str) -> Result<(), Error>;
+
+    /// Connects a PEER and waits until it is there; the identity by which it is sent to.
+    async fn connect_peer(&self, endpoint: &str) -> Result<Bytes, Error>;
 
     /// Stops listening at an endpoint, given as [`bind`](Self::bind) told it. Links that came by it stay.
     async fn unbind(&self, endpoint: &str) -> Result<(), Error>;
@@ -80,5 +83,22 @@ pub(crate) enum TrySend {
 
 /// A new socket. Must be called within a tokio runtime, which drives it.
 pub(crate) fn open(kind: Kind, options: &Options) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(omq::Socket::open(kind, options)?))
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Err(Error::Unsupported {
+            what: format!("a {kind} socket outside a tokio runtime"),
+            fix: "open it within one; the blocking Publisher and Subscriber bring their own",
+        });
+    }
+    match options.library {
+        Library::Libzmq => libzmq(kind, options),
+        Library::Auto if !omq::has(kind) => libzmq(kind, options),
+        Library::Auto | Library::Omq => Ok(Arc::new(omq::Socket::open(kind, options)?)),
+    }
+}
+
+fn libzmq(kind: Kind, _: &Options) -> Result<Arc<dyn Backend>, Error> {
+    Err(Error::Unsupported {
+        what: format!("a {kind} socket of libzmq"),
+        fix: "build sig-carrier-zmq with the feature `libzmq`, which needs a C++ compiler",
+    })
 }

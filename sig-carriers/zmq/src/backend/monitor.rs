@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 /// Something that happened to a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LinkEvent {
+#[non_exhaustive]
+pub enum LinkEvent {
     /// A peer is there and has proven who it is. Messages can flow.
     Connected(Link),
     /// It is gone.
@@ -30,21 +31,22 @@ pub(crate) enum LinkEvent {
 
 /// One link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Link {
+#[non_exhaustive]
+pub struct Link {
     /// Names the link among those of its socket. Not used again within an hour at least.
-    pub(crate) number: u64,
+    pub number: u64,
     /// The endpoint that was bound or connected.
-    pub(crate) endpoint: String,
+    pub endpoint: String,
     /// Where the peer is, as far as the transport tells.
-    pub(crate) address: Option<String>,
+    pub address: Option<String>,
     /// What a ROUTER calls the peer, when the peer chose it.
-    pub(crate) identity: Option<Bytes>,
+    pub identity: Option<Bytes>,
     /// The name that PLAIN proved.
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
 }
 
 /// The events of one socket's links. Bounded: who does not read misses some and is told how many.
-pub(crate) struct Monitor(pub(crate) Box<dyn Source>);
+pub struct Monitor(pub(crate) Box<dyn Source>);
 
 #[async_trait]
 pub(crate) trait Source: Send {
@@ -52,8 +54,12 @@ pub(crate) trait Source: Send {
 }
 
 impl Monitor {
-    /// The next event; `None` when the socket is closed. Cancelled, none is lost.
-    pub(crate) async fn next(&mut self) -> Option<LinkEvent> {
+    /// The next event; `None` when the socket is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelled, none is lost.
+    pub async fn next(&mut self) -> Option<LinkEvent> {
         self.0.next().await
     }
 }

@@ -7,6 +7,7 @@ mod settings;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use omq_tokio::{MonitorStream, SocketType, TrySendError};
 
 use self::errors::Asked;
@@ -26,14 +27,20 @@ impl Socket {
     pub(crate) fn open(kind: Kind, options: &Options) -> Result<Self, Error> {
         let Some(socket_type) = socket_type(kind) else {
             return Err(Error::Unsupported {
-                what: format!("a {kind} socket"),
-                fix: "build sig-carrier-zmq with the feature `libzmq`, which needs a C++ compiler",
+                what: format!("a {kind} socket of omq"),
+                fix: "leave the choice of the library to Library::Auto, with the feature `libzmq`",
             });
         };
         let settings = settings::of(options).monitor_capacity(EVENTS);
         let inner = omq_tokio::Socket::try_new(socket_type, settings)
             .map_err(|error| Asked::of(kind, "be opened").error(error))?;
         Ok(Self { kind, inner })
+    }
+
+    async fn links(&self) -> Result<Vec<u64>, Error> {
+        let links = self.inner.connections().await;
+        let links = links.map_err(|error| self.asked("connect").error(error))?;
+        Ok(links.into_iter().map(|link| link.connection_id).collect())
     }
 
     fn asked(&self, action: &'static str) -> Asked<'static> {
@@ -54,6 +61,25 @@ impl Backend for Socket {
         let asked = self.asked("connect").at(endpoint);
         let parsed = settings::endpoint(endpoint)?;
         self.inner.connect(parsed).await.map_err(|error| asked.error(error))
+    }
+
+    async fn connect_peer(&self, endpoint: &str) -> Result<Bytes, Error> {
+        let asked = self.asked("connect").at(endpoint);
+        let parsed = settings::endpoint(endpoint)?;
+        let before = self.links().await?;
+        self.connect(endpoint).await?;
+        let mut seen = self.inner.connections_generation();
+        loop {
+            let links = self.inner.connections().await.map_err(|error| asked.error(error))?;
+            let new = links.into_iter().find(|link| {
+                link.endpoint == parsed && link.peer_info.is_some() && !before.contains(&link.connection_id)
+            });
+            if let Some(link) = new {
+                return Ok(link.identity);
+            }
+            let changed = self.inner.connections_changed(seen).await;
+            seen = changed.map_err(|error| asked.error(error))?;
+        }
     }
 
     async fn unbind(&self, endpoint: &str) -> Result<(), Error> {
@@ -123,6 +149,11 @@ impl Backend for Socket {
         // An error says that it was closed before.
         let _ = self.inner.clone_shared().close_with_linger(linger).await;
     }
+}
+
+/// Whether it has such sockets.
+pub(crate) const fn has(kind: Kind) -> bool {
+    socket_type(kind).is_some()
 }
 
 const fn socket_type(kind: Kind) -> Option<SocketType> {

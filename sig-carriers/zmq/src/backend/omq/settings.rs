@@ -1,6 +1,6 @@
 //! Our options and endpoints in its words.
 
-use omq_tokio::{Authenticator, CurveServerOptions, Endpoint, ReconnectPolicy};
+use omq_tokio::{CurveServerOptions, Endpoint, ReconnectPolicy};
 
 use crate::security::{Credentials, PublicKey, Security};
 use crate::{Error, Options};

@@ -1,0 +1,11 @@
+//! The sockets, over every transport and with every library that this build has.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a panic with a line number is what a broken assumption deserves"
+)]
+
+mod ends;
+mod errors;
+mod patterns;
+mod world;
