@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use crate::error::Failure;
 use crate::options::Options;
 use crate::process::{Pinned, busy_seconds};
-use crate::results::{Results, show_musts, show_tables, write_json, write_plot};
+use crate::results::{Results, show_musts, show_summary, show_table, write_document, write_json, write_plot};
 use crate::systems::{self, Broker, Builder, System};
 use crate::works::{self, Budget, Work};
 
 /// More than this share of a core used by others is worth a warning.
 const QUIET: f64 = 0.1;
+
+/// A turn that takes longer is worth a word, so that nobody wonders.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Measures what is wanted, and prints it.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -30,17 +33,26 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     raise_limits()?;
     prepare(&mut systems, options)?;
     warn_of_load();
-    let budget = Budget {
-        rounds: options.rounds.map_or(if options.quick { 2 } else { 5 }, usize::from),
-        seconds: options.seconds.unwrap_or(if options.quick { 0.4 } else { 1.0 }),
-        quick: options.quick,
-    };
+    let budget = budget(options, 5);
     let began = Instant::now();
     let mut results = Results::default();
     for work in &works {
         measure(work.as_ref(), &systems, budget, &mut results);
+        // At once: whoever interrupts it has what was measured so far.
+        writeln!(stdout(), "{}", show_table(&results, work.as_ref()))?;
     }
     finish(&results, &works, options, began.elapsed())
+}
+
+/// As told, or what is usual.
+pub(crate) fn budget(options: &Options, rounds: usize) -> Budget {
+    Budget {
+        rounds: options
+            .rounds
+            .map_or(if options.quick { 2 } else { rounds }, usize::from),
+        seconds: options.seconds.unwrap_or(if options.quick { 0.3 } else { 1.0 }),
+        quick: options.quick,
+    }
 }
 
 fn list(works: &[Box<dyn Work>], systems: &[Box<dyn System>]) -> Result<(), Failure> {
@@ -55,7 +67,7 @@ fn list(works: &[Box<dyn Work>], systems: &[Box<dyn System>]) -> Result<(), Fail
 }
 
 /// Builds what is needed; leaves out what is not there, and says so.
-fn prepare(systems: &mut Vec<Box<dyn System>>, options: &Options) -> Result<(), Failure> {
+pub(crate) fn prepare(systems: &mut Vec<Box<dyn System>>, options: &Options) -> Result<(), Failure> {
     let builder = Builder::new(!options.no_build)?;
     say("building what was not built yet");
     systems.retain_mut(|system| match system.prepare(&builder) {
@@ -72,10 +84,11 @@ fn prepare(systems: &mut Vec<Box<dyn System>>, options: &Options) -> Result<(), 
 }
 
 /// One work with all systems: the brokers beside each other, the turns in another order each round.
-fn measure(work: &dyn Work, systems: &[Box<dyn System>], budget: Budget, results: &mut Results) {
+pub(crate) fn measure(work: &dyn Work, systems: &[Box<dyn System>], budget: Budget, results: &mut Results) {
     let began = Instant::now();
     let mut running = Vec::new();
-    for system in systems.iter().filter(|system| work.suits(system.as_ref())) {
+    let wanted = |system: &dyn System| work.suits(system) && (!budget.quick || work.is_quick(system));
+    for system in systems.iter().filter(|system| wanted(system.as_ref())) {
         match pinned(work, || system.broker(work.needs())) {
             Ok(broker) => running.push((system.as_ref(), broker)),
             Err(failure) => failed(results, work, system.as_ref(), &failure),
@@ -85,7 +98,18 @@ fn measure(work: &dyn Work, systems: &[Box<dyn System>], budget: Budget, results
         let count = running.len().max(1);
         running.rotate_left(usize::from(round > 0) % count);
         running.retain(|(system, broker): &(&dyn System, Broker)| {
-            match pinned(work, || work.run(*system, broker, budget, results)) {
+            let turn = Instant::now();
+            let run = pinned(work, || work.run(*system, broker, budget, results));
+            let took = turn.elapsed();
+            if took > LONG {
+                say(&format!(
+                    "{}: the turn of {} took {:.0} s",
+                    work.name(),
+                    system.name(),
+                    took.as_secs_f64()
+                ));
+            }
+            match run {
                 Ok(figures) => {
                     results.add(work.name(), system.name(), system.side(), &figures);
                     true
@@ -119,8 +143,8 @@ fn failed(results: &mut Results, work: &dyn Work, system: &dyn System, failure: 
 /// Prints the tables and writes the files. A failure is one, but only now.
 fn finish(results: &Results, works: &[Box<dyn Work>], options: &Options, took: Duration) -> Result<(), Failure> {
     let mut out = stdout().lock();
-    writeln!(out, "{}", show_tables(results, works))?;
-    writeln!(out, "{}", show_musts(results))?;
+    let (summary, musts) = (show_summary(results), show_musts(results));
+    writeln!(out, "{summary}\n{musts}")?;
     out.flush()?;
     if let Some(file) = &options.json {
         write_json(results, file)?;
@@ -128,22 +152,22 @@ fn finish(results: &Results, works: &[Box<dyn Work>], options: &Options, took: D
     if let Some(file) = &options.plot {
         write_plot(results, works, file)?;
     }
-    say(&format!("measured in {:.0} s", took.as_secs_f64()));
-    match results.failures.len() {
-        0 => Ok(()),
-        failed => Err(Failure::new(format!("{failed} failed, see above"))),
+    if let Some(file) = &options.markdown {
+        write_document(file, "table", &format!("{summary}\n{musts}"))?;
     }
+    say(&format!("measured in {:.0} s", took.as_secs_f64()));
+    results.verdict()
 }
 
 /// Ten thousand connections need as many file descriptors, twice.
-fn raise_limits() -> Result<(), Failure> {
+pub(crate) fn raise_limits() -> Result<(), Failure> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
-fn warn_of_load() {
+pub(crate) fn warn_of_load() {
     let before = busy_seconds();
     let window = Duration::from_millis(500);
     thread::sleep(window);

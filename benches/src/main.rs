@@ -1,6 +1,7 @@
 //! Measures sig beside its peers. See `docs/PERFORMANCE.md`.
 
 mod compare;
+mod curves;
 mod error;
 mod limits;
 mod options;
@@ -35,7 +36,12 @@ fn main() -> ExitCode {
 fn start() -> Result<(), Failure> {
     let first = std::env::args().nth(1).unwrap_or_default();
     if first.is_empty() || first.starts_with('-') {
-        return compare::run(&Options::parse());
+        let options = Options::parse();
+        return if options.curves {
+            curves::run(&options)
+        } else {
+            compare::run(&options)
+        };
     }
     if first == "hold" {
         return process::hold(std::env::args_os().skip(2));

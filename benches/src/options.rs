@@ -45,6 +45,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Write the main table into a document, or the tables of `--curves`, between the marks that it has for them:
+    /// <!-- table --> and <!-- end of table -->, or <!-- curves --> and <!-- end of curves -->
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+
     /// Draw the deliveries per second as an SVG
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,

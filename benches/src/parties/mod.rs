@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         "pong" => echo::pong(&connect(url).await?).await,
         "req" => asking::ask(args, &connect(url).await?).await,
         "rep" => asking::answer(&connect(url).await?).await,
-        "inside" | "local-inside" => inside::run(args).await,
+        "local-inside" => inside::run(args).await,
         role if role.starts_with("local-") => local::run(args).await,
         role => Err(Failure::new(format!(
             "there is no role `{role}`; there are sub, pub, ping, pong, req and rep, and `run tcp` for all of it in one go"

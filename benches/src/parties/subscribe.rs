@@ -18,8 +18,8 @@ impl Listening {
     pub(super) async fn to(args: &Args, client: &ClientRouter) -> Result<Self, Failure> {
         let topic = match args.publishers {
             1 if args.topics == 1 => format!("{}/tick", name_of(0)),
-            // The whole sender.
-            1 => name_of(0),
+            // Everything there is.
+            1 => "*".to_owned(),
             _ => "#tick".to_owned(),
         };
         let stream = client.listen_remote(topic.as_str()).await?;
@@ -41,7 +41,7 @@ impl Listening {
                     // What was lost shows in the numbers.
                     let Ok(event) = event else { continue };
                     let Ok(payload) = event.bytes() else { return false };
-                    // Presence comes too where the whole sender is heard.
+                    // Presence comes too where everything is heard.
                     if event.name().is_channel() && args.topics > 1 {
                         continue;
                     }

@@ -1,17 +1,24 @@
 //! What came out.
 
+mod curve;
+mod document;
 mod json;
 mod musts;
 mod plot;
+mod summary;
 mod table;
 
 use std::collections::BTreeMap;
 
+pub(crate) use curve::{show as show_curve, write as write_curves};
+pub(crate) use document::write as write_document;
 pub(crate) use json::write as write_json;
 pub(crate) use musts::show as show_musts;
 pub(crate) use plot::write as write_plot;
-pub(crate) use table::show as show_tables;
+pub(crate) use summary::show as show_summary;
+pub(crate) use table::show as show_table;
 
+use crate::error::Failure;
 use crate::systems::Side;
 use crate::works::Figures;
 
@@ -54,6 +61,14 @@ impl Results {
         }
     }
 
+    /// A failure if anything failed.
+    pub(crate) fn verdict(&self) -> Result<(), Failure> {
+        match self.failures.len() {
+            0 => Ok(()),
+            failed => Err(Failure::new(format!("{failed} failed, see above"))),
+        }
+    }
+
     /// The systems that a work was measured with.
     pub(crate) fn of(&self, work: &str) -> &[OfSystem] {
         self.values.get(work).map_or(&[], Vec::as_slice)
@@ -78,6 +93,17 @@ impl Results {
             .filter_map(|system| system.median(metric))
             .filter(|value| value.is_finite());
         medians.reduce(|one, other| if (one > other) == more_is_better { one } else { other })
+    }
+}
+
+/// A color for a system: ours are green, limits yellow, peers differ.
+fn side_color(side: Side, number: usize) -> &'static str {
+    const PEERS: [&str; 5] = ["#4f6d9c", "#a0522d", "#8a5a9e", "#8a8f98", "#5b8a8a"];
+    match side {
+        Side::Ours if number == 0 => "#1b7f5c",
+        Side::Ours => "#5cb893",
+        Side::Limit => "#d5b060",
+        Side::Peer => PEERS[number % PEERS.len()],
     }
 }
 

@@ -156,12 +156,13 @@ impl Must {
                 measured <= wanted
             }
         };
+        let is_set = self.must.is_finite() && !(self.more_is_better && self.must == 0.0);
         let verdict = match self.aim {
             Some(aim) if reaches(aim) => "aim",
+            _ if !is_set => "",
             _ if reaches(self.must) => "ok",
             _ => "SHORT",
         };
-        let is_set = self.must.is_finite() && !(self.more_is_better && self.must == 0.0);
         let shown = |value: f64| format!("{value:.2}");
         Some(vec![
             self.what.to_owned(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::Results;
+use super::{Results, side_color};
 use crate::error::Failure;
 use crate::systems::Side;
 use crate::works::Work;
@@ -39,11 +39,8 @@ pub(crate) fn write(results: &Results, works: &[Box<dyn Work>], to: &Path) -> Re
         top += TITLE;
         for (name, side, value) in bars {
             let length = (WIDTH - NAMES - FIGURES) * value / most;
-            let color = match side {
-                Side::Ours => "#1b7f5c",
-                Side::Peer => "#8a8f98",
-                Side::Limit => "#d5b060",
-            };
+            // Here names tell the peers apart, and colors the sides.
+            let color = side_color(side, if side == Side::Peer { 3 } else { 0 });
             let middle = top + BAR - 4.0;
             let _ = writeln!(
                 body,

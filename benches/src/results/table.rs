@@ -6,17 +6,15 @@ use super::{OfSystem, Results};
 use crate::systems::Side;
 use crate::works::Work;
 
-/// One table for each work that was measured.
-pub(crate) fn show(results: &Results, works: &[Box<dyn Work>]) -> String {
-    let mut text = String::new();
-    for work in works {
-        let systems = results.of(work.name());
-        if systems.is_empty() {
-            continue;
-        }
-        let _ = writeln!(text, "\n**{}** (`{}`)\n", work.title(), work.name());
-        text.push_str(&lines(&rows(results, work.as_ref(), systems)));
+/// The table of a work, if it was measured at all.
+pub(crate) fn show(results: &Results, work: &dyn Work) -> String {
+    let systems = results.of(work.name());
+    if systems.is_empty() {
+        return String::new();
     }
+    let mut text = String::new();
+    let _ = writeln!(text, "**{}** (`{}`)\n", work.title(), work.name());
+    text.push_str(&lines(&rows(results, work, systems)));
     text
 }
 
@@ -56,7 +54,7 @@ fn rows(results: &Results, work: &dyn Work, systems: &[OfSystem]) -> Vec<Vec<Str
 }
 
 /// What a metric is called in a table.
-fn heading(metric: &str) -> String {
+pub(super) fn heading(metric: &str) -> String {
     metric
         .replace("_per_", "/")
         .replace("_us", " us")
@@ -65,7 +63,8 @@ fn heading(metric: &str) -> String {
         .replace('_', " ")
 }
 
-fn figure(metric: &str, value: f64) -> String {
+/// A figure with as many digits as count.
+pub(super) fn figure(metric: &str, value: f64) -> String {
     match metric {
         _ if !value.is_finite() => "-".to_owned(),
         "lost" | "corrupt" | "trips" => grouped(value),

@@ -1,5 +1,6 @@
 //! Builds the programs of the parties.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +13,8 @@ pub(crate) struct Builder {
     /// Where this program is, and `sig` beside it.
     programs: PathBuf,
     benches: &'static Path,
+    /// Set once the peers were built, or could not be.
+    peers: OnceCell<()>,
 }
 
 impl Builder {
@@ -23,21 +26,32 @@ impl Builder {
             cargo: builds.then_some(cargo),
             programs: programs.parent().map(Path::to_owned).unwrap_or_default(),
             benches: Path::new(env!("CARGO_MANIFEST_DIR")),
+            peers: OnceCell::new(),
         })
     }
 
     /// The `sig` command, with release settings.
     pub(crate) fn sig(&self) -> Result<PathBuf, Failure> {
         let target = self.programs.parent().map(Path::to_owned).unwrap_or_default();
-        self.build(&self.benches.join("../Cargo.toml"), "sig-cli", &target)?;
+        self.build(&self.benches.join("../Cargo.toml"), &["-p", "sig-cli"], &target)?;
         self.found(target.join("release/sig"), "cargo build --release -p sig-cli")
     }
 
-    /// The program of a peer.
+    /// The program of a peer. The first time all of them are built together, since they share most of what they need;
+    /// one that does not build does not keep the others from it.
     pub(crate) fn peer(&self, package: &str) -> Result<PathBuf, Failure> {
-        let target = self.peers();
-        self.build(&self.benches.join("peers/Cargo.toml"), package, &target)?;
-        self.found(target.join("release").join(package), "run without --no-build")
+        let target = self.kept("peers");
+        self.peers.get_or_init(|| {
+            let manifest = self.benches.join("peers/Cargo.toml");
+            // Whose program is missing will say so.
+            let _ = self.build(&manifest, &["--workspace", "--keep-going"], &target);
+        });
+        let how = if self.cargo.is_some() {
+            "it does not build, see above"
+        } else {
+            "run without --no-build"
+        };
+        self.found(target.join("release").join(package), how)
     }
 
     /// A file among the peers' sources.
@@ -52,22 +66,12 @@ impl Builder {
             .map_or_else(|| name.into(), |target| target.join(name))
     }
 
-    fn peers(&self) -> PathBuf {
-        self.kept("peers")
-    }
-
-    fn build(&self, manifest: &Path, package: &str, target: &Path) -> Result<(), Failure> {
+    fn build(&self, manifest: &Path, what: &[&str], target: &Path) -> Result<(), Failure> {
         let Some(cargo) = &self.cargo else { return Ok(()) };
         let built = Command::new(cargo)
-            .args([
-                "build",
-                "--release",
-                "--locked",
-                "--quiet",
-                "-p",
-                package,
-                "--manifest-path",
-            ])
+            .args(["build", "--release", "--locked", "--quiet"])
+            .args(what)
+            .arg("--manifest-path")
             .arg(manifest)
             .arg("--target-dir")
             .arg(target)
@@ -76,7 +80,7 @@ impl Builder {
         if built.success() {
             Ok(())
         } else {
-            Err(Failure::new(format!("{package} does not build")))
+            Err(Failure::new(format!("{} does not build", manifest.display())))
         }
     }
 

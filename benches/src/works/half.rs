@@ -36,7 +36,7 @@ impl Work for HalfLoad {
             rate: Some(rate),
             ..Shape::default()
         };
-        let mut figures = shape.run(system, broker, Some(budget.seconds), 0)?;
+        let mut figures = shape.run_for(system, broker, budget.seconds)?;
         figures.push(("rate", rate));
         Ok(figures)
     }

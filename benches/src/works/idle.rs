@@ -5,52 +5,55 @@ use std::time::Duration;
 
 use super::{Budget, Figures, LONGEST, Work, number};
 use crate::error::Failure;
-use crate::process::{cpu_seconds, resident_kib};
+use crate::process::{Child, cpu_seconds, resident_kib};
 use crate::results::Results;
 use crate::systems::{Broker, PATIENCE, System};
 
 /// Heartbeats come every fifteen seconds, so a whole period is watched.
 const PERIOD: Duration = Duration::from_secs(15);
 
+const IDLE_CPU: &str = "idle_core_percent";
+
+/// How many there are.
+const CLIENTS: u64 = 10_000;
+
 #[derive(Debug)]
-pub(super) struct Idle;
+pub(crate) struct Idle;
 
 impl Idle {
-    /// Connects so many and watches the broker for this long.
-    pub(crate) fn watch(
-        system: &dyn System,
-        broker: &Broker,
-        clients: u64,
-        watched: Duration,
-    ) -> Result<Figures, Failure> {
+    /// Connects so many, and tells what that took.
+    pub(crate) fn connect(system: &dyn System, broker: &Broker, clients: u64) -> Result<(Child, Figures), Failure> {
         let pid = broker.pid().ok_or_else(|| Failure::new("it has no broker"))?;
-        let memory = || resident_kib(pid).unwrap_or(f64::NAN);
-        let cpu = || cpu_seconds(pid).unwrap_or(f64::NAN);
-        let (memory_before, cpu_before) = (memory(), cpu());
+        let before = (memory(pid), cpu(pid));
         let words = ["--count".to_owned(), clients.to_string()];
         let mut idle = system.party("idle", &broker.url, &words)?;
         let row = idle.row(LONGEST)?;
         idle.ready(PATIENCE)?;
-        let (memory_after, cpu_after) = (memory(), cpu());
         let connected = number(&row, "connected");
-        let mut figures = vec![
+        let figures = vec![
             ("connect_s", number(&row, "seconds")),
-            ("connect_broker_us", (cpu_after - cpu_before) * 1e6 / connected),
-            ("kib_per_client", (memory_after - memory_before) / connected),
+            ("connect_broker_us", (cpu(pid) - before.1) * 1e6 / connected),
+            ("kib_per_client", (memory(pid) - before.0) / connected),
         ];
-        if !watched.is_zero() {
-            // What connecting left to do is not idleness.
-            thread::sleep(Duration::from_secs(1));
-            let before = cpu();
-            thread::sleep(watched);
-            figures.push(("idle_core_percent", (cpu() - before) * 100.0 / watched.as_secs_f64()));
-            figures.push(("kib_per_client_later", (memory() - memory_before) / connected));
-        }
-        if !idle.runs() {
-            return Err(idle.failed("has ended"));
-        }
-        Ok(figures)
+        Ok((idle, figures))
     }
+}
+
+fn memory(pid: u32) -> f64 {
+    resident_kib(pid).unwrap_or(f64::NAN)
+}
+
+fn cpu(pid: u32) -> f64 {
+    cpu_seconds(pid).unwrap_or(f64::NAN)
+}
+
+/// How much of a core the broker uses, while this long nothing is done.
+fn percent_of_a_core(pid: u32, watched: Duration) -> f64 {
+    // What connecting left to do is not idleness.
+    thread::sleep(Duration::from_secs(1));
+    let before = cpu(pid);
+    thread::sleep(watched);
+    (cpu(pid) - before) * 100.0 / watched.as_secs_f64()
 }
 
 impl Work for Idle {
@@ -70,18 +73,26 @@ impl Work for Idle {
         system.has("idle")
     }
 
-    fn rounds(&self, budget: Budget) -> usize {
-        if budget.quick { 1 } else { 2 }
+    fn is_quick(&self, system: &dyn System) -> bool {
+        system.name() != "sig-ipc"
     }
 
-    fn run(&self, system: &dyn System, broker: &Broker, budget: Budget, _: &Results) -> Result<Figures, Failure> {
-        let watched = if budget.quick { Duration::ZERO } else { 2 * PERIOD };
-        // A quick run still shows the heartbeats of ours.
-        let watched = if budget.quick && system.name() == "sig-tcp" {
-            PERIOD
+    fn rounds(&self, budget: Budget) -> usize {
+        budget.rounds.div_ceil(2)
+    }
+
+    fn run(&self, system: &dyn System, broker: &Broker, budget: Budget, so_far: &Results) -> Result<Figures, Failure> {
+        let (mut idle, mut figures) = Self::connect(system, broker, CLIENTS)?;
+        let pid = broker.pid().ok_or_else(|| Failure::new("it has no broker"))?;
+        // Once is enough for what takes a whole period, and in a quick run only ours is watched at all.
+        let is_watched = so_far.median(self.name(), system.name(), IDLE_CPU).is_none();
+        if is_watched && (!budget.quick || system.name() == "sig-tcp") {
+            figures.push((IDLE_CPU, percent_of_a_core(pid, PERIOD)));
+        }
+        if idle.runs() {
+            Ok(figures)
         } else {
-            watched
-        };
-        Self::watch(system, broker, 10_000, watched)
+            Err(idle.failed("has ended"))
+        }
     }
 }

@@ -43,6 +43,15 @@ impl Work for SlowSubscriber {
         system.side() == Side::Ours && !system.is_one_process()
     }
 
+    fn is_quick(&self, system: &dyn System) -> bool {
+        system.name() == "sig-tcp"
+    }
+
+    /// The publisher waits most of the time, so one core is enough; and on one core a round trip is the path.
+    fn is_pinned(&self) -> bool {
+        true
+    }
+
     fn rounds(&self, _: Budget) -> usize {
         1
     }

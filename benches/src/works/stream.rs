@@ -1,6 +1,6 @@
 //! Events as fast as they go.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -13,8 +13,9 @@ use crate::systems::{Broker, PATIENCE, Side, System};
 /// The first row of the table, from which others take their load.
 pub(super) const FIRST: &str = "1to1-64";
 
-/// How many events a fan gets for each second that there is.
-const FAN_EVENTS_PER_S: f64 = 2000.0;
+/// How many deliveries a fan makes for each second that there is, and how many events at most.
+const FAN_DELIVERIES_PER_S: f64 = 2e6;
+const MOST_FAN_EVENTS_PER_S: f64 = 1e6;
 
 /// How many send what to how many.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,6 +92,17 @@ impl Shape {
         words
     }
 
+    /// Runs it for about this long.
+    pub(crate) fn run_for(&self, system: &dyn System, broker: &Broker, seconds: f64) -> Result<Figures, Failure> {
+        if self.is_fan {
+            // By number: a publisher that nobody holds up would leave minutes of work behind.
+            let events =
+                (FAN_DELIVERIES_PER_S * seconds / self.subscribers as f64).min(MOST_FAN_EVENTS_PER_S * seconds);
+            return self.run(system, broker, None, events as u64);
+        }
+        self.run(system, broker, Some(seconds), 0)
+    }
+
     /// Runs it for this long, or until each publisher has sent so many.
     pub(crate) fn run(
         &self,
@@ -128,14 +140,16 @@ impl Shape {
         measured.inspect(|pid| forget_peak(*pid));
         let before = cpu();
         publisher.go()?;
-        let longest = LONGEST + Duration::from_secs_f64(seconds.unwrap_or(0.0));
-        let mut rows = vec![publisher.row(longest)?];
+        // For all of them together.
+        let until = Instant::now() + LONGEST + Duration::from_secs_f64(seconds.unwrap_or(0.0));
+        let left = || until.saturating_duration_since(Instant::now());
+        let mut rows = vec![publisher.row(left())?];
         for subscriber in &mut subscribers {
-            rows.push(subscriber.row(longest)?);
+            rows.push(subscriber.row(left())?);
         }
         if system.is_one_process() {
             for _ in 0..self.subscribers {
-                rows.push(publisher.row(longest)?);
+                rows.push(publisher.row(left())?);
             }
         }
         let used = cpu().zip(before).map(|(after, before)| after - before);
@@ -201,13 +215,15 @@ impl Work for Stream {
         self.shape.suits(system)
     }
 
+    fn is_quick(&self, system: &dyn System) -> bool {
+        // A hundred sessions of zenoh take half a minute to come up.
+        let takes_long = ["mosquitto", "pysig", "ideal-ipc"].contains(&system.name())
+            || (self.shape.publishers > 1 && system.name() == "zenoh");
+        self.name == FIRST || !takes_long
+    }
+
     fn run(&self, system: &dyn System, broker: &Broker, budget: Budget, _: &Results) -> Result<Figures, Failure> {
-        if self.shape.is_fan {
-            // By number: a publisher that nobody holds up would leave minutes of work behind.
-            let events = FAN_EVENTS_PER_S * budget.seconds;
-            return self.shape.run(system, broker, None, events as u64);
-        }
-        self.shape.run(system, broker, Some(budget.seconds), 0)
+        self.shape.run_for(system, broker, budget.seconds)
     }
 }
 

@@ -57,6 +57,10 @@ impl Work for Trips {
         system.has(self.asks)
     }
 
+    fn is_quick(&self, system: &dyn System) -> bool {
+        system.name() != "ideal-ipc"
+    }
+
     fn needs(&self) -> Use {
         self.needs
     }

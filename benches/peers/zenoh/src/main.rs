@@ -14,6 +14,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a declaration may take through the router; nothing tells a subscriber when it is there.
 const SETTLE: Duration = Duration::from_millis(200);
+/// After so many events another publisher of the same process has its turn.
+const TURN: u64 = 16;
 
 #[tokio::main]
 async fn main() -> Outcome {
@@ -71,20 +73,30 @@ async fn subscribe(args: &Args) -> Outcome {
     Ok(())
 }
 
-async fn publish(args: &Args) -> Outcome {
-    let mut sessions = Vec::new();
-    for _ in 0..args.publishers {
-        let session = client(args).await?;
-        let until = Instant::now() + PATIENCE;
-        let publisher = session.declare_publisher("bench/tick").await?;
-        while args.topics == 1 && !publisher.matching_status().await?.matching() {
-            if Instant::now() > until {
-                return Err("no subscriber is known".into());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+/// A client that knows of the subscriber.
+async fn publisher(args: &Args) -> Outcome<Session> {
+    let session = client(args).await?;
+    let until = Instant::now() + PATIENCE;
+    let publisher = session.declare_publisher("bench/tick").await?;
+    while args.topics == 1 && !publisher.matching_status().await?.matching() {
+        if Instant::now() > until {
+            return Err("no subscriber is known".into());
         }
-        publisher.undeclare().await?;
-        sessions.push(session);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    publisher.undeclare().await?;
+    Ok(session)
+}
+
+async fn publish(args: &Args) -> Outcome {
+    let mut connecting = JoinSet::new();
+    for _ in 0..args.publishers {
+        let args = args.clone();
+        connecting.spawn(async move { publisher(&args).await });
+    }
+    let mut sessions = Vec::new();
+    while let Some(session) = connecting.join_next().await {
+        sessions.push(session??);
     }
     if !ready_to_publish(args) {
         return Ok(());
@@ -128,6 +140,10 @@ async fn send(args: &Args, number: u64, session: Session) -> Outcome<(u64, Sessi
     while let Some(payload) = source.next() {
         publishers[at].put(payload).await?;
         at = (at + 1) % publishers.len();
+        // Waiting for room blocks the thread instead of the task: without this two of a hundred send at a time.
+        if args.publishers > 1 && source.sent().is_multiple_of(TURN) {
+            tokio::task::yield_now().await;
+        }
         while let Some(pause) = source.pause() {
             tokio::time::sleep(pause).await;
         }
