@@ -99,10 +99,32 @@ impl Message {
         Self(self.0.with_routing_id(id))
     }
 
-    /// The link it came by, where the backend tells: the same number as in the events of a monitor.
-    #[allow(dead_code, reason = "for the carrier")]
-    pub(crate) fn link(&self) -> Option<u64> {
-        self.0.sender_identity().map(|sender| sender.peer_info().connection_id)
+    /// Who sent it, where the backend tells: on ROUTER sockets.
+    pub(crate) fn sender(&self) -> Option<Sender<'_>> {
+        self.0.sender_identity().map(|sender| Sender(sender.peer_info()))
+    }
+}
+
+/// Who sent a message.
+pub(crate) struct Sender<'a>(&'a omq_tokio::PeerInfo);
+
+impl Sender<'_> {
+    /// The link that the message came by: the same number as in the events of a monitor.
+    pub(crate) fn link(&self) -> u64 {
+        self.0.connection_id
+    }
+
+    /// Whether it is a REQ socket, which takes nothing but replies.
+    pub(crate) fn is_req(&self) -> bool {
+        self.0.peer_properties.socket_type == Some(omq_tokio::SocketType::Req)
+    }
+
+    /// Where it is, as an endpoint for people.
+    pub(crate) fn address(&self) -> String {
+        match self.0.peer_address {
+            Some(address) => format!("tcp://{address}"),
+            None => self.0.diagnostics.endpoint.clone(),
+        }
     }
 }
 

@@ -17,6 +17,13 @@ pub enum LinkEvent {
         link: Link,
         /// Why, in words.
         reason: String,
+        /// Whether the peer closed it in good order, as far as the transport tells.
+        by_peer: bool,
+    },
+    /// An attempt to connect failed. Another one follows.
+    Delayed {
+        /// The endpoint that was connected to.
+        endpoint: String,
     },
     /// A peer came and was refused, or refused us: wrong credentials, another protocol, a handshake that took too long.
     Refused {
@@ -49,7 +56,7 @@ pub struct Link {
 pub struct Monitor(pub(crate) Box<dyn Source>);
 
 #[async_trait]
-pub(crate) trait Source: Send {
+pub(crate) trait Source: Send + Sync {
     async fn next(&mut self) -> Option<LinkEvent>;
 }
 

@@ -32,6 +32,10 @@ fn translated(event: MonitorEvent) -> Option<LinkEvent> {
         MonitorEvent::Disconnected { endpoint, peer, reason } => Some(LinkEvent::Disconnected {
             link: link(&endpoint, &peer),
             reason: why(&reason),
+            by_peer: matches!(reason, DisconnectReason::PeerClosed),
+        }),
+        MonitorEvent::ConnectDelayed { endpoint, .. } => Some(LinkEvent::Delayed {
+            endpoint: endpoint.to_string(),
         }),
         MonitorEvent::HandshakeFailed { endpoint, reason, .. } => Some(LinkEvent::Refused {
             endpoint: endpoint.to_string(),
