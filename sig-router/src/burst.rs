@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
+use bytes::{BufMut as _, BytesMut};
 use sig_core::ContentType;
 use sig_wire::event::{EXT_HEAD_LEN, HEAD_LEN};
 use sig_wire::{EventFrame, EventHeader, Split, tlv};
@@ -60,39 +61,36 @@ pub(crate) fn plain(ext: &[u8]) -> Option<ContentType> {
     }
 }
 
-/// Everything in front of the data of a plain event.
-pub(crate) struct Head {
-    bytes: [u8; EXT_HEAD_LEN + CONTENT_TYPE_LEN],
-    len: usize,
-}
-
-impl Head {
-    /// # Errors
-    ///
-    /// When the frame would exceed the limit.
-    pub(crate) fn new(
-        header: EventHeader,
-        content_type: ContentType,
-        payload_len: usize,
-        max_frame: u32,
-    ) -> Result<Self, sig_wire::EventError> {
-        let mut bytes = [0; EXT_HEAD_LEN + CONTENT_TYPE_LEN];
-        let len = head_len(content_type);
-        if content_type == ContentType::JSON {
-            bytes[..HEAD_LEN].copy_from_slice(&header.encode_head(payload_len, max_frame)?);
-        } else {
-            bytes[..EXT_HEAD_LEN].copy_from_slice(&header.encode_ext_head(CONTENT_TYPE_LEN, payload_len, max_frame)?);
-            bytes[EXT_HEAD_LEN..].copy_from_slice(&[tlv::CONTENT_TYPE, 1, content_type.0]);
-        }
-        Ok(Self { bytes, len })
+/// Appends a plain event as a frame; gives its size.
+///
+/// # Errors
+///
+/// When the frame would exceed the limit; nothing was appended.
+#[inline]
+pub(crate) fn append(
+    out: &mut BytesMut,
+    header: EventHeader,
+    content_type: ContentType,
+    data: &[u8],
+    max_frame: u32,
+) -> Result<usize, sig_wire::EventError> {
+    let before = out.len();
+    let ext = (content_type != ContentType::JSON).then_some(CONTENT_TYPE_LEN as u16);
+    let (first, second, third) = header.head_numbers(ext, data.len(), max_frame)?;
+    out.reserve(EXT_HEAD_LEN + CONTENT_TYPE_LEN + data.len());
+    out.put_u64_le(first);
+    out.put_u64_le(second);
+    out.put_u16_le(third);
+    if ext.is_some() {
+        out.put_u32_le(u32::from_le_bytes([CONTENT_TYPE_LEN as u8, 0, tlv::CONTENT_TYPE, 1]));
+        out.put_u8(content_type.0);
     }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
+    out.extend_from_slice(data);
+    Ok(out.len() - before)
 }
 
 /// How many bytes stand in front of the data of a plain event.
+#[inline]
 pub(crate) fn head_len(content_type: ContentType) -> usize {
     if content_type == ContentType::JSON {
         HEAD_LEN
@@ -248,6 +246,7 @@ impl<'a> Burst<'a> {
 }
 
 /// The size of a whole frame at the front.
+#[inline]
 pub(crate) fn frame_size(bytes: &[u8]) -> Option<usize> {
     let len = u32::from_le_bytes(*bytes.first_chunk()?);
     usize::try_from(len).ok()?.checked_add(sig_wire::frame::LEN_FIELD)

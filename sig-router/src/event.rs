@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sig_core::{CodecError, ContentType, EventName, Payload, SenderName, Value};
 
-use crate::clock;
+use crate::{burst, clock};
 
 /// Which event of which sender it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,77 +39,101 @@ pub(crate) struct EventId {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Event<'a> {
-    number: u64,
-    /// What is seldom said of an event. Apart, so that events are small: they change hands often.
-    more: Option<Box<More>>,
-    data: Data<'a>,
+pub struct Event<'a>(Data<'a>);
+
+/// Small, since events change hands often.
+#[derive(Clone)]
+enum Data<'a> {
+    Value(&'a AtHand<'a>),
+    Packed(Arc<Packed>),
+    Part(Arc<Together>, Part),
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct More {
+/// An event whose value is at hand. Nothing is ever left out before it.
+pub(crate) struct AtHand<'a> {
+    pub(crate) id: &'a EventId,
+    pub(crate) number: u64,
+    pub(crate) value: &'a dyn Value,
+}
+
+/// An event by itself.
+#[derive(Debug, Clone)]
+struct Packed {
+    id: Arc<EventId>,
+    number: u64,
+    payload: Payload,
     skipped: u64,
     lost: u64,
     /// Since when it is the last value, if it is given as such.
     retained: Option<Instant>,
 }
 
-#[derive(Clone)]
-enum Data<'a> {
-    Value(&'a EventId, &'a dyn Value),
-    Packed(Arc<EventId>, Payload),
-    /// A part of several that came together.
-    Part(Arc<Together>, Range<u32>),
-}
-
-/// The data of several events of one kind in one piece of memory, which each of them keeps alive.
+/// Plain events of one kind that came together: their frames in one piece of memory, which each of them keeps alive.
 #[derive(Debug)]
 pub(crate) struct Together {
     pub(crate) id: Arc<EventId>,
     pub(crate) content_type: ContentType,
-    pub(crate) bytes: Bytes,
+    /// The number of the first.
+    pub(crate) first: u64,
+    pub(crate) frames: Bytes,
+}
+
+/// One of several events that came together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// How many are before it.
+    pub(crate) index: u32,
+    /// Where its frame begins.
+    pub(crate) at: u32,
 }
 
 impl Together {
-    fn payload(&self, part: &Range<u32>) -> Payload {
-        Payload::new(self.content_type, self.bytes.slice(place(part)))
+    fn number(&self, part: Part) -> u64 {
+        self.first + u64::from(part.index)
     }
 
-    fn data(&self, part: &Range<u32>) -> &[u8] {
-        self.bytes.get(place(part)).unwrap_or_default()
+    /// Where its data is.
+    #[inline]
+    fn place(&self, part: Part) -> Option<Range<usize>> {
+        let at = part.at as usize;
+        let size = burst::frame_size(self.frames.get(at..)?)?;
+        Some(at + burst::head_len(self.content_type)..at + size)
     }
-}
 
-fn place(part: &Range<u32>) -> Range<usize> {
-    part.start as usize..part.end as usize
+    fn payload(&self, part: Part) -> Payload {
+        let bytes = self.place(part).map(|place| self.frames.slice(place));
+        Payload::new(self.content_type, bytes.unwrap_or_default())
+    }
+
+    #[inline]
+    fn data(&self, part: Part) -> &[u8] {
+        let bytes = self.place(part).and_then(|place| self.frames.get(place));
+        bytes.unwrap_or_default()
+    }
 }
 
 impl<'a> Event<'a> {
     /// An event whose value is at hand.
-    pub(crate) fn borrowed(id: &'a EventId, number: u64, value: &'a dyn Value) -> Self {
-        Self {
-            number,
-            more: None,
-            data: Data::Value(id, value),
-        }
+    pub(crate) fn borrowed(event: &'a AtHand<'a>) -> Self {
+        Self(Data::Value(event))
     }
 
     /// An event with packed data.
     pub(crate) fn packed(id: Arc<EventId>, number: u64, payload: Payload) -> Event<'static> {
-        Event {
+        Event(Data::Packed(Arc::new(Packed {
+            id,
             number,
-            more: None,
-            data: Data::Packed(id, payload),
-        }
+            payload,
+            skipped: 0,
+            lost: 0,
+            retained: None,
+        })))
     }
 
-    /// One of several that came together, whose data is this part of theirs.
-    pub(crate) fn part(together: &Arc<Together>, number: u64, part: Range<u32>) -> Event<'static> {
-        Event {
-            number,
-            more: None,
-            data: Data::Part(Arc::clone(together), part),
-        }
+    /// One of several that came together.
+    #[inline]
+    pub(crate) fn part(together: &Arc<Together>, part: Part) -> Event<'static> {
+        Event(Data::Part(Arc::clone(together), part))
     }
 
     /// The event, before which so many were left out.
@@ -117,7 +141,7 @@ impl<'a> Event<'a> {
         if skipped == self.skipped() {
             return self;
         }
-        self.with(|more| more.skipped = skipped)
+        self.with(|event| event.skipped = skipped)
     }
 
     /// The event, before which so many were lost.
@@ -125,7 +149,7 @@ impl<'a> Event<'a> {
         if lost == self.lost() {
             return self;
         }
-        self.with(|more| more.lost = lost)
+        self.with(|event| event.lost = lost)
     }
 
     /// The event, as the last value of a sender that triggered it at that time.
@@ -133,28 +157,48 @@ impl<'a> Event<'a> {
         if since.is_none() {
             return self;
         }
-        self.with(|more| more.retained = since)
+        self.with(|event| event.retained = since)
     }
 
-    fn with(mut self, say: impl FnOnce(&mut More)) -> Self {
-        say(self.more.get_or_insert_default());
-        self
+    /// What is seldom said of an event. Nothing of the kind is said of one whose value is at hand.
+    fn with(self, say: impl FnOnce(&mut Packed)) -> Self {
+        let mut event = match self.0 {
+            Data::Value(_) => return self,
+            Data::Packed(event) => event,
+            Data::Part(together, part) => Arc::new(Packed {
+                id: Arc::clone(&together.id),
+                number: together.number(part),
+                payload: together.payload(part),
+                skipped: 0,
+                lost: 0,
+                retained: None,
+            }),
+        };
+        say(Arc::make_mut(&mut event));
+        Self(Data::Packed(event))
     }
 
     /// Which event it is, to be kept.
     pub(crate) fn shared_id(&self) -> Arc<EventId> {
-        match &self.data {
-            Data::Value(id, _) => Arc::new((*id).clone()),
-            Data::Packed(id, _) => Arc::clone(id),
+        match &self.0 {
+            Data::Value(event) => Arc::new(event.id.clone()),
+            Data::Packed(event) => Arc::clone(&event.id),
             Data::Part(together, _) => Arc::clone(&together.id),
         }
     }
 
     fn id(&self) -> &EventId {
-        match &self.data {
-            Data::Value(id, _) => id,
-            Data::Packed(id, _) => id,
+        match &self.0 {
+            Data::Value(event) => event.id,
+            Data::Packed(event) => &event.id,
             Data::Part(together, _) => &together.id,
+        }
+    }
+
+    fn as_packed(&self) -> Option<&Packed> {
+        match &self.0 {
+            Data::Packed(event) => Some(event),
+            Data::Value(_) | Data::Part(..) => None,
         }
     }
 
@@ -175,36 +219,40 @@ impl<'a> Event<'a> {
     /// `#connect` and `#disconnect` have the sender's generation in its place.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.number
+        match &self.0 {
+            Data::Value(event) => event.number,
+            Data::Packed(event) => event.number,
+            Data::Part(together, part) => together.number(*part),
+        }
     }
 
     /// How many of this event a policy has left out right before this one.
     #[must_use]
     pub fn skipped(&self) -> u64 {
-        self.more.as_ref().map_or(0, |more| more.skipped)
+        self.as_packed().map_or(0, |event| event.skipped)
     }
 
     /// How many of this event were lost right before this one: for functions. A stream yields [`Lagged`] instead, and
     /// this is 0.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.more.as_ref().map_or(0, |more| more.lost)
+        self.as_packed().map_or(0, |event| event.lost)
     }
 
     /// How old the event is, if it is no live one but the last value, or a sender that was there, which a new listener
     /// is given first.
     #[must_use]
     pub fn retained(&self) -> Option<Duration> {
-        let since = self.more.as_ref().and_then(|more| more.retained);
+        let since = self.as_packed().and_then(|event| event.retained);
         since.map(|since| clock::now().saturating_duration_since(since))
     }
 
     /// The very value that was triggered with, if this listener is called on the spot and the value is a `T`.
     #[must_use]
     pub fn value<T: 'static>(&self) -> Option<&T> {
-        match &self.data {
-            Data::Value(_, value) => value.as_any().downcast_ref(),
-            Data::Packed(..) | Data::Part(..) => None,
+        match &self.0 {
+            Data::Value(event) => event.value.as_any().downcast_ref(),
+            Data::Packed(_) | Data::Part(..) => None,
         }
     }
 
@@ -214,13 +262,13 @@ impl<'a> Event<'a> {
     ///
     /// When the value cannot be written as JSON.
     pub fn payload(&self) -> Result<Cow<'_, Payload>, CodecError> {
-        match &self.data {
-            Data::Value(_, value) => match value.as_payload() {
+        match &self.0 {
+            Data::Value(event) => match event.value.as_payload() {
                 Some(payload) => Ok(Cow::Borrowed(payload)),
-                None => value.pack().map(Cow::Owned),
+                None => event.value.pack().map(Cow::Owned),
             },
-            Data::Packed(_, payload) => Ok(Cow::Borrowed(payload)),
-            Data::Part(together, part) => Ok(Cow::Owned(together.payload(part))),
+            Data::Packed(event) => Ok(Cow::Borrowed(&event.payload)),
+            Data::Part(together, part) => Ok(Cow::Owned(together.payload(*part))),
         }
     }
 
@@ -230,14 +278,12 @@ impl<'a> Event<'a> {
     /// # Errors
     ///
     /// When the value cannot be written as JSON.
+    #[inline]
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>, CodecError> {
-        match &self.data {
-            Data::Value(_, value) => match value.as_payload() {
-                Some(payload) => Ok(Cow::Borrowed(payload.bytes())),
-                None => Ok(Cow::Owned(value.pack()?.bytes().to_vec())),
-            },
-            Data::Packed(_, payload) => Ok(Cow::Borrowed(payload.bytes())),
-            Data::Part(together, part) => Ok(Cow::Borrowed(together.data(part))),
+        match &self.0 {
+            Data::Part(together, part) => Ok(Cow::Borrowed(together.data(*part))),
+            Data::Packed(event) => Ok(Cow::Borrowed(event.payload.bytes())),
+            Data::Value(event) => event.bytes(),
         }
     }
 
@@ -257,21 +303,30 @@ impl<'a> Event<'a> {
     ///
     /// When the value cannot be written as JSON.
     pub fn into_owned(self) -> Result<Event<'static>, CodecError> {
-        let (payload, id) = (self.payload()?, self.shared_id());
-        let payload = match &self.data {
-            Data::Part(..) => Payload::new(payload.content_type(), Bytes::copy_from_slice(payload.bytes())),
-            Data::Value(..) | Data::Packed(..) => payload.into_owned(),
+        let (id, number) = (self.shared_id(), self.number());
+        let payload = match self.0 {
+            Data::Packed(event) => return Ok(Event(Data::Packed(event))),
+            Data::Part(together, part) => {
+                Payload::new(together.content_type, Bytes::copy_from_slice(together.data(part)))
+            }
+            Data::Value(_) => self.payload()?.into_owned(),
         };
-        Ok(Event {
-            more: self.more,
-            ..Event::packed(id, self.number, payload)
-        })
+        Ok(Event::packed(id, number, payload))
+    }
+}
+
+impl AtHand<'_> {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>, CodecError> {
+        match self.value.as_payload() {
+            Some(payload) => Ok(Cow::Borrowed(payload.bytes())),
+            None => Ok(Cow::Owned(self.value.pack()?.bytes().to_vec())),
+        }
     }
 }
 
 impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} #{} ", self.sender(), self.name(), self.number)?;
+        write!(f, "{}/{} #{} ", self.sender(), self.name(), self.number())?;
         match self.payload() {
             Ok(payload) => payload.fmt(f),
             Err(error) => write!(f, "({error})"),

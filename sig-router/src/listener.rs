@@ -177,6 +177,7 @@ impl EventStream {
     /// # Cancel safety
     ///
     /// Safe to cancel: no event is lost.
+    #[inline]
     pub async fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
         self.reader.next().await
     }
@@ -197,6 +198,7 @@ impl EventStream {
 impl Stream for EventStream {
     type Item = Result<Event<'static>, Lagged>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.reader.poll_next(cx)
     }

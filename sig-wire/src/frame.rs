@@ -222,13 +222,28 @@ pub const fn encode_header(
     body_len: usize,
     max_frame: u32,
 ) -> Result<[u8; HEADER_LEN], FrameError> {
+    match header_number(kind, flags, body_len, max_frame) {
+        Ok(number) => {
+            let [a, b, c, d, kind, flags, ..] = number.to_le_bytes();
+            Ok([a, b, c, d, kind, flags])
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The header as one number, whose six low bytes are those of the header.
+#[inline]
+pub(crate) const fn header_number(
+    kind: Kind,
+    flags: Flags,
+    body_len: usize,
+    max_frame: u32,
+) -> Result<u64, FrameError> {
     let size = (body_len as u64).saturating_add(MIN_LEN as u64);
     if size > max_frame as u64 {
         return Err(FrameError::TooLarge { size, limit: max_frame });
     }
-    // Cannot cut anything off: the check above bounds it by a u32.
-    let [a, b, c, d] = (size as u32).to_le_bytes();
-    Ok([a, b, c, d, kind.to_byte(), flags.to_byte()])
+    Ok(size | (kind.to_byte() as u64) << 32 | (flags.to_byte() as u64) << 40)
 }
 
 /// A length field within its limits, as an index.

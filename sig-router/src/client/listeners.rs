@@ -316,6 +316,7 @@ impl RemoteEventStream {
     /// # Cancel safety
     ///
     /// Safe to cancel: no event is lost.
+    #[inline]
     pub async fn recv(&mut self) -> Option<Result<Event<'static>, Lagged>> {
         self.stream.recv().await
     }
@@ -352,6 +353,7 @@ impl RemoteEventStream {
 impl Stream for RemoteEventStream {
     type Item = Result<Event<'static>, Lagged>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Pin::new(&mut self.stream).poll_next(cx)
     }

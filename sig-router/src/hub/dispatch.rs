@@ -12,7 +12,7 @@ use super::snapshot::Snapshot;
 use crate::burst::Burst;
 use crate::confirm::Tally;
 use crate::error::TriggerError;
-use crate::event::Event;
+use crate::event::{AtHand, Event};
 use crate::nesting::Nesting;
 use crate::outbox::Outbox;
 use crate::outlet::{Item, Outlet, Terms, Uplink};
@@ -194,7 +194,12 @@ impl Hub {
         };
         drop(former);
         if let Some((_nesting, calls)) = &calls {
-            let event = Event::borrowed(event.id(), number, value);
+            let at_hand = AtHand {
+                id: event.id(),
+                number,
+                value,
+            };
+            let event = Event::borrowed(&at_hand);
             match (calls.as_deref(), tally) {
                 (Some(calls), Some(tally)) => calls.run_with(&event, || tally.receipt(Terms::OWN.policy)),
                 (Some(calls), None) => calls.run(&event),
@@ -365,6 +370,11 @@ fn call_alone(event: &EventRecord, generation: u64, value: &dyn Value) -> Option
         },
     };
     let number = event.next_number_for(calls)?;
-    calls.run(&Event::borrowed(event.id(), number, value));
+    let at_hand = AtHand {
+        id: event.id(),
+        number,
+        value,
+    };
+    calls.run(&Event::borrowed(&at_hand));
     Some(Ok(()))
 }

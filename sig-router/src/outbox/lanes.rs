@@ -8,7 +8,7 @@ use sig_core::{Batch, Carrier, CodecError, Encoding, Message, PeerInfo};
 use sig_wire::EventHeader;
 
 use super::pack::{self, Heading, Piece};
-use crate::burst::{Burst, Head};
+use crate::burst::{self, Burst};
 use crate::clock;
 use crate::confirm::{Recall, Unsent};
 use crate::flow::{Arriving, Backlog, Class, Pushed};
@@ -186,12 +186,7 @@ impl Lanes {
         };
         let limit = u32::try_from(form.max_frame).unwrap_or(u32::MAX);
         let data = item.bytes();
-        let head = Head::new(header, content_type, data.len(), limit).ok()?;
-        let (head, out) = (head.as_bytes(), self.bulk.bytes());
-        out.reserve(head.len() + data.len());
-        out.extend_from_slice(head);
-        out.extend_from_slice(data);
-        let size = head.len() + data.len();
+        let size = burst::append(self.bulk.bytes(), header, content_type, data, limit).ok()?;
         self.in_bulk.add(1, size, true);
         Some(size)
     }

@@ -6,7 +6,7 @@ use sig_core::{
 };
 use sig_wire::{EventHeader, Extension, Flags, Kind, TlvWriter, Tlvs};
 
-use crate::burst::Head;
+use crate::burst;
 use crate::confirm::Ask;
 use crate::hub::EventRecord;
 use crate::outlet::Item;
@@ -266,9 +266,7 @@ fn event_frame(
         }
         bytes.extend_from_slice(frame);
     } else if as_it_is && item.retained.is_none() && item.ext.is_empty() {
-        let head = Head::new(header, item.content_type(), size, limit(max_frame)).map_err(refused)?;
-        bytes.extend_from_slice(head.as_bytes());
-        bytes.extend_from_slice(data);
+        return burst::append(bytes, header, item.content_type(), data, limit(max_frame)).map_err(refused);
     } else {
         let ext = extensions(heading, item, skipped)?;
         bytes.extend_from_slice(

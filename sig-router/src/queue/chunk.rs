@@ -6,8 +6,8 @@ use bytes::BytesMut;
 use sig_core::ContentType;
 use sig_wire::EventHeader;
 
-use crate::burst::{self, Head, Piece};
-use crate::event::{Event, EventId, Together};
+use crate::burst::{self, Piece};
+use crate::event::{Event, EventId, Part, Together};
 
 /// Plain events of one kind whose numbers follow each other: their frames, one behind the other.
 #[derive(Debug)]
@@ -56,12 +56,9 @@ impl Chunk {
             alias: 0,
             number: self.first + self.count,
         };
-        let Ok(head) = Head::new(header, self.content_type, data.len(), u32::MAX) else {
+        if burst::append(&mut self.frames, header, self.content_type, data, u32::MAX).is_err() {
             return false;
-        };
-        self.frames.reserve(head.as_bytes().len() + data.len());
-        self.frames.extend_from_slice(head.as_bytes());
-        self.frames.extend_from_slice(data);
+        }
         self.count += 1;
         true
     }
@@ -77,21 +74,18 @@ impl Chunk {
 #[derive(Debug)]
 pub(super) struct Hand {
     together: Arc<Together>,
-    head: usize,
-    number: u64,
-    at: usize,
+    next: Part,
 }
 
 impl Hand {
     pub(super) fn of(chunk: Chunk) -> Self {
         Self {
-            head: burst::head_len(chunk.content_type),
-            number: chunk.first,
-            at: 0,
+            next: Part { index: 0, at: 0 },
             together: Arc::new(Together {
                 id: chunk.id,
                 content_type: chunk.content_type,
-                bytes: chunk.frames.freeze(),
+                first: chunk.first,
+                frames: chunk.frames.freeze(),
             }),
         }
     }
@@ -99,11 +93,12 @@ impl Hand {
     /// Takes the next event.
     #[inline]
     pub(super) fn take(&mut self) -> Option<Event<'static>> {
-        let rest = self.together.bytes.get(self.at..)?;
-        let size = burst::frame_size(rest)?;
-        let part = u32::try_from(self.at + self.head).ok()?..u32::try_from(self.at + size).ok()?;
-        let number = self.number;
-        (self.number, self.at) = (number + 1, self.at + size);
-        Some(Event::part(&self.together, number, part))
+        let part = self.next;
+        let size = burst::frame_size(self.together.frames.get(part.at as usize..)?)?;
+        self.next = Part {
+            index: part.index + 1,
+            at: u32::try_from(part.at as usize + size).ok()?,
+        };
+        Some(Event::part(&self.together, part))
     }
 }

@@ -136,6 +136,8 @@ impl Reader {
         }
     }
 
+    /// Apart, so that [`poll_next`](Self::poll_next) is small: what it gives is made where it is wanted then, and not moved.
+    #[inline(never)]
     fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Delivery, Option<Receipt>)>> {
         if let Some(taken) = self.take_now() {
             return Poll::Ready(Some(taken));
@@ -169,13 +171,26 @@ impl Reader {
     }
 
     /// Waits for the next delivery; `None` when the queue is closed and empty.
-    pub(crate) async fn next(&mut self) -> Option<Delivery> {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    #[inline]
+    pub(crate) fn next(&mut self) -> Next<'_> {
+        Next(self)
     }
 
     /// As [`next`](Self::next), with what is to be kept until the event is dealt with.
     pub(crate) async fn next_kept(&mut self) -> Option<(Delivery, Option<Receipt>)> {
         std::future::poll_fn(|cx| self.poll_kept(cx)).await
+    }
+}
+
+/// Waits for the next delivery.
+pub(crate) struct Next<'a>(&'a mut Reader);
+
+impl Future for Next<'_> {
+    type Output = Option<Delivery>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_next(cx)
     }
 }
 
