@@ -6,6 +6,7 @@ use sig_core::{Call, CodecError, Encoding, RawJson};
 
 use super::lanes::{Form, Lanes};
 use super::pack::{self, Heading};
+use super::prompt::fills_portion;
 use super::{Announced, Outbox, Sending, State};
 use crate::burst::Burst;
 use crate::hub::{CatchUp, EventRecord, NO_ALIAS};
@@ -56,13 +57,14 @@ impl Outbox {
             state.miss(alias, item);
             return Ok(None);
         }
+        let waiting = lanes.bytes();
         if let Some(bytes) = lanes.push_plain(form, heading, item, terms) {
             if !state.missed.is_empty() {
                 state.missed.remove(&alias);
             }
             let turned_full = state.pressure.put(1, bytes, gate, terms.policy.patience());
             drop(guard);
-            self.put_in_promptly(heading, turned_full, was_empty);
+            self.put_in_promptly(heading, turned_full, was_empty, fills_portion(waiting, bytes));
             return Ok(Some(bytes));
         }
         let (pushed, bytes) = match lanes.push_event(form, event, heading, item, terms) {
@@ -88,7 +90,7 @@ impl Outbox {
         }
         let turned_full = blocks && state.pressure.put(1, bytes, gate, terms.policy.patience());
         drop(guard);
-        self.put_in_promptly(heading, turned_full, was_empty);
+        self.put_in_promptly(heading, turned_full, was_empty, false);
         Ok(pushed.stored.then_some(bytes))
     }
 

@@ -380,9 +380,9 @@ impl Outbox {
     }
 
     /// The same, where whoever put it in may send it.
-    fn put_in_promptly(&self, heading: Heading, turned_full: bool, was_empty: bool) {
+    fn put_in_promptly(&self, heading: Heading, turned_full: bool, was_empty: bool, fills_portion: bool) {
         self.put_in(turned_full, was_empty && !heading.prompt);
-        if was_empty && heading.prompt {
+        if heading.prompt && (was_empty || fills_portion) {
             self.unsent.store(true, Ordering::Relaxed);
         }
     }

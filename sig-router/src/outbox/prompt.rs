@@ -9,12 +9,23 @@ use super::{Hands, Outbox, Sending, Take};
 use crate::clock;
 use crate::pressure::release_all;
 
-/// What follows sooner than this upon something else goes with the task: a burst is sent in batches, not one by one.
-const BURST: Duration = Duration::from_micros(10);
+/// What follows sooner than this upon something that was sent waits for more, or for the task: a burst is sent in batches,
+/// not one by one.
+///
+/// From the end of the sending: the peer that it woke may have had the core meanwhile.
+const BURST: Duration = Duration::from_micros(2);
+
+/// So many bytes do not wait for more.
+const PORTION: usize = 32 * 1024;
+
+/// Whether so many bytes more fill another portion.
+pub(super) fn fills_portion(waiting: usize, more: usize) -> bool {
+    waiting / PORTION != (waiting + more) / PORTION
+}
 
 impl Outbox {
-    /// Whether an event that was put in [promptly](super::Heading::prompt) found nothing before it, and waits for
-    /// [`send_now`](Self::send_now).
+    /// Whether an event that was put in [promptly](super::Heading::prompt) found nothing before it or filled a portion, and
+    /// waits for [`send_now`](Self::send_now).
     pub(crate) fn is_unsent(&self) -> bool {
         self.unsent.load(Ordering::Relaxed)
     }
@@ -35,8 +46,10 @@ impl Outbox {
             return self.wake.notify_one();
         }
         let all = self.carrier.try_handle_tx(self.id, &mut batch);
+        let now = clock::now();
         let mut state = self.state.lock();
         if matches!(all, Ok(true)) {
+            state.last_sent = now;
             state.hands = Hands::Nobody;
             batch.clear();
             state.spare = Some(batch);
@@ -55,13 +68,20 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// The task has sent what it took.
+    pub(super) fn sent(&self) {
+        let now = clock::now();
+        self.state.lock().last_sent = now;
+    }
+
     /// Takes what waits into the caller's hands, unless the task has something in its own or there is a burst.
     fn take_promptly(&self, batch: &mut Batch) -> bool {
         let mut released = Vec::new();
         let now = clock::now();
         let mut state = self.state.lock();
         let is_burst = now.saturating_duration_since(state.last_sent) < BURST;
-        if is_burst || self.peer.encoding != Encoding::Sig1 || state.hands != Hands::Nobody {
+        let waits = is_burst && matches!(&state.lanes, Sending::Free(lanes) if lanes.bytes() < PORTION);
+        if waits || self.peer.encoding != Encoding::Sig1 || state.hands != Hands::Nobody {
             return false;
         }
         let form = self.form(state.max_frame);

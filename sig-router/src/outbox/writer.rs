@@ -19,6 +19,7 @@ impl Outbox {
             match self.take(&mut batch) {
                 Take::Ready => {
                     self.carrier.handle_tx(self.id, &mut batch).await?;
+                    self.sent();
                     if batch.encoding() == self.peer.encoding {
                         batch.clear();
                     } else {
