@@ -1,5 +1,8 @@
 //! Sending at once, without the way over the task.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
