@@ -14,6 +14,7 @@ pub(crate) fn schemes() -> Schemes {
     Schemes::new()
         .with("tcp", sig_carrier_tcp::TcpFactory::default())
         .with("ipc", sig_carrier_ipc::IpcFactory)
+        .with("zmq", sig_carrier_zmq::ZmqFactory::default())
 }
 
 /// Where a router listens, and is looked for, unless told otherwise: the local socket where the platform has one, and
@@ -39,6 +40,11 @@ pub(crate) fn listen(url: &CarrierUrl) -> Result<(Arc<dyn Carrier>, CarrierUrl),
     if url.scheme() == "ipc" {
         let carrier = sig_carrier_ipc::listen(url.address())?;
         let found = format!("ipc://{}", carrier.medium().path().display()).parse()?;
+        return Ok((Arc::new(carrier), found));
+    }
+    if url.scheme() == "zmq" {
+        let carrier = sig_carrier_zmq::ZmqFactory::default().listener(url)?;
+        let found = url.to_string().replacen(url.address(), carrier.endpoint(), 1).parse()?;
         return Ok((Arc::new(carrier), found));
     }
     for _ in 0..ATTEMPTS {
@@ -88,7 +94,7 @@ mod tests {
             schemes().dial(&url.to_string()).unwrap();
         }
         let error = schemes().dial("carrier-pigeon://roof").unwrap_err().to_string();
-        assert!(error.contains("known are ipc:, tcp:"), "{error}");
+        assert!(error.contains("known are ipc:, tcp:, zmq:"), "{error}");
     }
 
     #[test]
@@ -97,6 +103,14 @@ mod tests {
         let (_carrier, found) = listen(&url).unwrap();
         assert!(
             !found.address().ends_with(":0") && found.option("dialect") == Some("sig1"),
+            "{found}"
+        );
+        let taken = listen(&found).unwrap_err();
+        assert!(is_taken(&taken), "{taken}");
+
+        let (_carrier, found) = listen(&"zmq:tcp://127.0.0.1:*".parse().unwrap()).unwrap();
+        assert!(
+            !found.address().ends_with(":*") && !found.address().ends_with(":0"),
             "{found}"
         );
         let taken = listen(&found).unwrap_err();

@@ -16,6 +16,8 @@ pub(crate) enum Exposure {
     User,
     /// Every user and program of this machine.
     Machine,
+    /// Whoever has a way here and proves a password or a key.
+    Proven,
     /// Every host that has a way to this one.
     Network,
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Exposure {
         f.write_str(match self {
             Self::User => "this user only",
             Self::Machine => "this machine only",
+            Self::Proven => "whoever proves a password or a key",
             Self::Network => "EVERY HOST IN THE NETWORK, without a password",
         })
     }
@@ -36,7 +39,21 @@ impl Exposure {
         match url.scheme() {
             "ipc" => Self::User,
             "local" => Self::User,
+            "zmq" => Self::of_zmq(url),
             _ if loops_back(url.address()) => Self::Machine,
+            _ => Self::Network,
+        }
+    }
+}
+
+impl Exposure {
+    fn of_zmq(url: &CarrierUrl) -> Self {
+        match url.address().split_once("://") {
+            Some(("inproc", _)) => Self::User,
+            // Its socket has the rights that this user's files usually have.
+            Some(("ipc", _)) => Self::Machine,
+            Some(("tcp", address)) if loops_back(address) => Self::Machine,
+            _ if url.option("curve").is_some() || url.option("plain").is_some() => Self::Proven,
             _ => Self::Network,
         }
     }
@@ -50,6 +67,10 @@ pub(crate) fn check(url: &CarrierUrl, insecure: bool) -> Result<Exposure, Failur
     }
     let port = url.address().rsplit_once(':').map(|(_, port)| port);
     let port = port.filter(|port| !matches!(*port, "" | "0")).unwrap_or("3000");
+    let (scheme, curve) = match url.scheme() {
+        "zmq" => ("zmq:tcp://".to_owned(), "?curve=FILE with the keys of this router, or "),
+        other => (format!("{other}://"), ""),
+    };
     Err(Failure::new(
         Code::Refused,
         "exposed",
@@ -59,9 +80,8 @@ pub(crate) fn check(url: &CarrierUrl, insecure: bool) -> Result<Exposure, Failur
         ),
     )
     .with_fix(format!(
-        "listen on {}://127.0.0.1:{port} and reach it from the other machine through\n\
-         ssh -L {port}:127.0.0.1:{port} USER@THIS-HOST, or add --insecure if every host in the network is trusted",
-        url.scheme()
+        "listen on {scheme}127.0.0.1:{port} and reach it from the other machine through\n\
+         ssh -L {port}:127.0.0.1:{port} USER@THIS-HOST, or add {curve}--insecure if every host in the network is trusted",
     )))
 }
 
@@ -118,6 +138,27 @@ mod tests {
         ] {
             assert_eq!(of(url), Exposure::Network, "{url}");
         }
+    }
+
+    #[test]
+    fn zeromq_is_as_open_as_its_endpoint() {
+        for (url, exposure) in [
+            ("zmq:tcp://127.0.0.1:5555", Exposure::Machine),
+            ("zmq:tcp://*:5555", Exposure::Network),
+            ("zmq:tcp://*:5555?curve=keys", Exposure::Proven),
+            ("zmq:ipc:///run/lab/router", Exposure::Machine),
+            ("zmq:inproc://router", Exposure::User),
+        ] {
+            assert_eq!(of(url), exposure, "{url}");
+        }
+        let fix = check(&"zmq:tcp://*:5555".parse().unwrap(), false)
+            .unwrap_err()
+            .fix
+            .unwrap();
+        assert!(
+            fix.contains("zmq:tcp://127.0.0.1:5555") && fix.contains("?curve=FILE"),
+            "{fix}"
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::error::CarrierError;
 
-/// A carrier's address as text: `scheme://address?option=value&..`.
+/// A carrier's address as text: `scheme://address?option=value&..`, or `scheme:address?option=value&..` where the address
+/// has a scheme of its own, as in `zmq:tcp://127.0.0.1:5555`.
 ///
 /// ```
 /// use sig_core::CarrierUrl;
@@ -20,6 +21,8 @@ pub struct CarrierUrl {
     scheme: String,
     address: String,
     options: Vec<(String, String)>,
+    /// Whether the address has a scheme of its own.
+    nested: bool,
 }
 
 impl CarrierUrl {
@@ -29,7 +32,7 @@ impl CarrierUrl {
         &self.scheme
     }
 
-    /// The part between `://` and `?`; may be empty.
+    /// The part between `://` and `?`, or between the first `:` and `?` where it has a scheme of its own; may be empty.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -75,9 +78,13 @@ impl FromStr for CarrierUrl {
             address: text.to_owned(),
             why: why.to_owned(),
         };
-        let (scheme, rest) = text
+        let (outer, behind) = text
             .split_once("://")
             .ok_or_else(|| error("write scheme://address, such as tcp://127.0.0.1:3000"))?;
+        let (scheme, rest) = match outer.split_once(':') {
+            Some((scheme, _)) => (scheme, text.get(scheme.len() + 1..).unwrap_or_default()),
+            None => (outer, behind),
+        };
         if scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) {
             return Err(error("the part before :// must be a scheme, such as tcp"));
         }
@@ -92,13 +99,15 @@ impl FromStr for CarrierUrl {
             scheme: scheme.to_ascii_lowercase(),
             address: address.to_owned(),
             options,
+            nested: outer.contains(':'),
         })
     }
 }
 
 impl fmt::Display for CarrierUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.address)?;
+        let separator = if self.nested { ":" } else { "://" };
+        write!(f, "{}{separator}{}", self.scheme, self.address)?;
         for (index, (key, value)) in self.options.iter().enumerate() {
             write!(f, "{}{key}={value}", if index == 0 { '?' } else { '&' })?;
         }
@@ -117,8 +126,20 @@ mod tests {
             "ipc:///run/sig/a.sock",
             "ipc://",
             "tcp://h:1?a=b&c=",
+            "zmq:tcp://*:5555?plain=users",
+            "zmq:ipc:///run/lab/router",
         ] {
             assert_eq!(text.parse::<CarrierUrl>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_address_may_have_a_scheme_of_its_own() {
+        let url: CarrierUrl = "ZMQ:tcp://[::1]:5555?a=b".parse().unwrap();
+        assert_eq!((url.scheme(), url.address()), ("zmq", "tcp://[::1]:5555"));
+        assert_eq!(url.option("a"), Some("b"));
+        for bad in ["://x", ":tcp://x", "z m:tcp://x", "zmq:tcp:"] {
+            bad.parse::<CarrierUrl>().unwrap_err();
         }
     }
 

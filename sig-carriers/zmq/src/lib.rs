@@ -12,7 +12,7 @@ mod security;
 mod socket;
 
 pub use backend::{Link, LinkEvent, Monitor};
-pub use carrier::{Dialer, Listener, dial, listen};
+pub use carrier::{Dialer, Listener, ZmqFactory, dial, listen};
 pub use error::Error;
 pub use kind::Kind;
 pub use message::Message;

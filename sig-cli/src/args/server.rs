@@ -28,6 +28,9 @@ Addresses:
   tcp://HOST:PORT    TCP; port 0 picks a free one
   ipc://             the local socket, for this user only
   ipc://PATH         a local socket at this path
+  zmq:tcp://HOST:PORT, zmq:ipc://PATH
+                     ZeroMQ, for routers and for DEALER and REQ sockets;
+                     ?curve=FILE or ?plain=FILE says who may connect
 
 Examples:
   sig serve

@@ -16,7 +16,13 @@ fn listen(sandbox: &Sandbox, url: &str, args: &[&str]) -> Running {
 #[test]
 fn an_event_passes_over_every_carrier() {
     let sandbox = Sandbox::new();
-    let router = Router::start(&sandbox, &[]);
+    let (socket, zmq) = (sandbox.socket(), "zmq:tcp://127.0.0.1:*");
+    let urls = if cfg!(unix) {
+        vec!["tcp://127.0.0.1:0", &socket, zmq]
+    } else {
+        vec!["tcp://127.0.0.1:0", zmq]
+    };
+    let router = Router::start_at(&sandbox, &urls, &[]);
     for from in &router.urls {
         for to in &router.urls {
             let listener = listen(&sandbox, to, &["thermometer/celsius", "-n", "1"]);

@@ -2,6 +2,8 @@
 
 mod dialer;
 mod endpoint;
+mod factory;
+mod files;
 mod foreign;
 mod link;
 mod listener;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use sig_core::{CarrierError, Profile};
 
 pub use dialer::Dialer;
+pub use factory::ZmqFactory;
 pub use listener::Listener;
 
 use crate::{Error, Heartbeat, Options};
