@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::Frame;
+
 /// A message: frames that travel together, all or none.
 ///
 /// A small frame lies within the message, a large one is shared, so that a clone copies no large one.
@@ -27,8 +29,8 @@ impl Message {
     }
 
     /// Of these frames. Empty ones count.
-    pub fn frames<F: Into<Bytes>>(frames: impl IntoIterator<Item = F>) -> Self {
-        Self(omq_tokio::Message::multipart(frames.into_iter().map(Into::into)))
+    pub fn frames<F: Frame>(frames: impl IntoIterator<Item = F>) -> Self {
+        Self(omq_tokio::Message::multipart(frames.into_iter().map(Frame::into_bytes)))
     }
 
     /// How many frames there are.
@@ -83,8 +85,8 @@ impl Message {
 
     /// Puts a frame before all others, such as the identity that a ROUTER sends to.
     #[must_use]
-    pub fn with_front(self, frame: impl Into<Bytes>) -> Self {
-        Self(omq_tokio::Message::with_prefix(frame.into(), self.0))
+    pub fn with_front(self, frame: impl Frame) -> Self {
+        Self(omq_tokio::Message::with_prefix(frame.into_bytes(), self.0))
     }
 
     /// The number of the client that sent it, on a SERVER socket.
@@ -159,25 +161,25 @@ impl From<String> for Message {
     }
 }
 
-impl From<&'static str> for Message {
-    fn from(frame: &'static str) -> Self {
-        Self(frame.into())
+impl From<&str> for Message {
+    fn from(frame: &str) -> Self {
+        Self(omq_tokio::Message::from_slice(frame.as_bytes()))
     }
 }
 
-impl From<&'static [u8]> for Message {
-    fn from(frame: &'static [u8]) -> Self {
-        Self(frame.into())
+impl From<&[u8]> for Message {
+    fn from(frame: &[u8]) -> Self {
+        Self(omq_tokio::Message::from_slice(frame))
     }
 }
 
-impl<const N: usize> From<&'static [u8; N]> for Message {
-    fn from(frame: &'static [u8; N]) -> Self {
-        Self(frame.as_slice().into())
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(frame: &[u8; N]) -> Self {
+        Self(omq_tokio::Message::from_slice(frame))
     }
 }
 
-impl<F: Into<Bytes>, const N: usize> From<[F; N]> for Message {
+impl<F: Frame, const N: usize> From<[F; N]> for Message {
     fn from(frames: [F; N]) -> Self {
         Self::frames(frames)
     }

@@ -29,14 +29,12 @@ pub(crate) trait Gate: Send + Sync {
 /// Passes whole messages from one socket to another, in order, until the gate says `Break` or one of the sockets fails.
 pub(crate) async fn pump(from: &dyn Backend, to: &dyn Backend, gate: &impl Gate) -> Result<(), Error> {
     while gate.open().await.is_continue() {
-        let first = tokio::select! {
+        let mut message = tokio::select! {
             biased;
             () = gate.shut() => continue,
             message = from.recv() => message?,
         };
-        let mut next = Some(first);
-        for _ in 0..BURST {
-            let Some(message) = next else { break };
+        for left in (0..BURST).rev() {
             gate.passing(&message);
             match to.try_send(message) {
                 Ok(()) => {}
@@ -48,7 +46,14 @@ pub(crate) async fn pump(from: &dyn Backend, to: &dyn Backend, gate: &impl Gate)
                 }
                 Err(TrySend::Failed(error)) => excused(error, gate)?,
             }
-            next = from.try_recv()?;
+            // What is taken must go on, so none is taken for a turn that does not come.
+            if left == 0 {
+                break;
+            }
+            match from.try_recv()? {
+                Some(next) => message = next,
+                None => break,
+            }
         }
         // Receiving what is there never yields by itself.
         tokio::task::yield_now().await;

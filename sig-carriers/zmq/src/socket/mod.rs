@@ -132,6 +132,12 @@ impl Socket {
         }
     }
 
+    /// What is beneath, to be kept, unless it is closed.
+    pub(crate) fn beneath(&self, action: &'static str) -> Result<Arc<dyn Backend>, Error> {
+        self.open_for(action)?;
+        Ok(Arc::clone(&self.0.backend))
+    }
+
     /// What is beneath, unless it is closed.
     fn open_for(&self, action: &'static str) -> Result<&dyn Backend, Error> {
         if self.is_closed() {

@@ -9,7 +9,7 @@ use crate::{Error, Message};
 
 impl Socket {
     /// Passes whole messages both ways between two sockets, until it is dropped or one of them is closed. Of the pairs, XSUB/XPUB (with the
-    /// subscriptions flowing back), ROUTER/DEALER, SUB/PUB and PULL/PUSH are of use. A `Forwarder` does more.
+    /// subscriptions flowing back), ROUTER/DEALER, SUB/PUB and PULL/PUSH are of use. [`Forwarder`](crate::Forwarder) does more.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Endpoint, Socket};
 use crate::backend::Subscription;
-use crate::{Error, Kind};
+use crate::{Error, Frame, Kind};
 
 impl Socket {
     /// Listens at `tcp://HOST:PORT`, `ipc://PATH`, `inproc://NAME` or `udp://HOST:PORT` (RADIO, DISH and DGRAM). Host `*` is every address, and
@@ -102,8 +102,8 @@ impl Socket {
     /// # Cancel safety
     ///
     /// Cancelled, it may be subscribed or not.
-    pub async fn subscribe(&self, topic: impl Into<Bytes>) -> Result<Self, Error> {
-        self.change(topic.into(), "subscribe").await
+    pub async fn subscribe(&self, topic: impl Frame) -> Result<Self, Error> {
+        self.change(topic.into_bytes(), "subscribe").await
     }
 
     /// Takes one [`subscribe`](Self::subscribe) back.
@@ -115,8 +115,8 @@ impl Socket {
     /// # Cancel safety
     ///
     /// Cancelled, it may be subscribed or not.
-    pub async fn unsubscribe(&self, topic: impl Into<Bytes>) -> Result<Self, Error> {
-        self.change(topic.into(), "unsubscribe").await
+    pub async fn unsubscribe(&self, topic: impl Frame) -> Result<Self, Error> {
+        self.change(topic.into_bytes(), "unsubscribe").await
     }
 
     /// Asks for the messages to a group, up to 255 bytes of name.
@@ -128,8 +128,8 @@ impl Socket {
     /// # Cancel safety
     ///
     /// Cancelled, it may have joined or not.
-    pub async fn join(&self, group: impl Into<Bytes>) -> Result<Self, Error> {
-        self.change(group.into(), "join").await
+    pub async fn join(&self, group: impl Frame) -> Result<Self, Error> {
+        self.change(group.into_bytes(), "join").await
     }
 
     /// Takes one [`join`](Self::join) back.
@@ -141,8 +141,8 @@ impl Socket {
     /// # Cancel safety
     ///
     /// Cancelled, it may have left or not.
-    pub async fn leave(&self, group: impl Into<Bytes>) -> Result<Self, Error> {
-        self.change(group.into(), "leave").await
+    pub async fn leave(&self, group: impl Frame) -> Result<Self, Error> {
+        self.change(group.into_bytes(), "leave").await
     }
 
     async fn change(&self, what: Bytes, action: &'static str) -> Result<Self, Error> {

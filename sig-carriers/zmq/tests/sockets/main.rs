@@ -7,5 +7,6 @@
 
 mod ends;
 mod errors;
+mod forwarder;
 mod patterns;
 mod world;

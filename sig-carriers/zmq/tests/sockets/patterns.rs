@@ -107,6 +107,53 @@ async fn xpub_xsub() {
 }
 
 #[tokio::test]
+async fn an_xpub_tells_the_first_and_the_last_of_each_topic_also_of_peers_that_are_lost() {
+    for world in World::all(ALL) {
+        let (xpub, one) = world.pair(Kind::Xpub, Kind::Sub).await;
+        let other = world.there(Kind::Sub);
+        other.connect(xpub.bound().unwrap()).await.unwrap();
+        for (topic, end) in [("t", "1-there"), ("u", "1-more")] {
+            one.subscribe(topic).await.unwrap().subscribe(end).await.unwrap();
+        }
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            told.extend(xpub.recv().await.unwrap().into_frames());
+        }
+        told.sort_unstable();
+        assert_eq!(told, ["\x011-more", "\x011-there", "\x01t", "\x01u"], "{world:?}");
+        other.subscribe("t").await.unwrap().subscribe("2-there").await.unwrap();
+        assert_eq!(
+            xpub.recv().await.unwrap(),
+            "\x012-there".into(),
+            "t was told before: {world:?}"
+        );
+        one.unsubscribe("t")
+            .await
+            .unwrap()
+            .unsubscribe("1-there")
+            .await
+            .unwrap();
+        assert_eq!(
+            xpub.recv().await.unwrap(),
+            "\x001-there".into(),
+            "t is still wanted: {world:?}"
+        );
+        other.close().await;
+        let gone = [xpub.recv().await.unwrap(), xpub.recv().await.unwrap()];
+        assert!(
+            gone.contains(&"\x00t".into()) && gone.contains(&"\x002-there".into()),
+            "{world:?}: {gone:?}"
+        );
+        one.close().await;
+        let gone = [xpub.recv().await.unwrap(), xpub.recv().await.unwrap()];
+        assert!(
+            gone.contains(&"\x00u".into()) && gone.contains(&"\x001-more".into()),
+            "{world:?}: {gone:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn proxy() {
     // Sub and pub in the middle, then with the subscriptions flowing back, then requests.
     for world in World::all(&["tcp", "inproc"]) {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// What a test runs with: the libraries at the two ends, and a way between them.
+#[derive(Debug)]
 pub(crate) struct World {
     /// Of the sockets that bind.
     pub(crate) bound: Library,

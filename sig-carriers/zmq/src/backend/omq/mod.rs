@@ -3,6 +3,7 @@
 mod errors;
 mod events;
 mod settings;
+mod subscriptions;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use omq_tokio::{MonitorStream, SocketType, TrySendError};
 
 use self::errors::Asked;
+use self::subscriptions::Subscriptions;
 use super::{Backend, Monitor, Subscription, TrySend};
 use crate::{Error, Kind, Message, Options};
 
@@ -21,6 +23,8 @@ const EVENTS: usize = 8192;
 pub(crate) struct Socket {
     kind: Kind,
     inner: omq_tokio::Socket,
+    /// Of an XPUB.
+    subscriptions: Option<Subscriptions>,
 }
 
 impl Socket {
@@ -34,7 +38,36 @@ impl Socket {
         let settings = settings::of(options).monitor_capacity(EVENTS);
         let inner = omq_tokio::Socket::try_new(socket_type, settings)
             .map_err(|error| Asked::of(kind, "be opened").error(error))?;
-        Ok(Self { kind, inner })
+        Ok(Self {
+            kind,
+            inner,
+            subscriptions: (kind == Kind::Xpub).then(Subscriptions::default),
+        })
+    }
+
+    /// Before the first peer can come.
+    async fn begin(&self) -> Result<(), Error> {
+        match &self.subscriptions {
+            Some(subscriptions) => subscriptions.begin(&self.inner).await,
+            None => Ok(()),
+        }
+        .map_err(|error| self.asked("be used").error(error))
+    }
+
+    /// Its own sending drops for all subscribers when its own tasks fall behind. Those are waited for; a subscriber that is too slow still
+    /// misses what it has no room for.
+    async fn fan_out(&self, message: Message) -> Result<(), Error> {
+        tokio::task::consume_budget().await;
+        let mut message = message.0;
+        loop {
+            match self.inner.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(returned)) => message = returned,
+                Err(TrySendError::Closed) => return Err(self.asked("send").error(omq_tokio::Error::Closed)),
+                Err(TrySendError::Error(error)) => return Err(self.asked("send").error(error)),
+            }
+            self.inner.wait_send_ready().await;
+        }
     }
 
     async fn links(&self) -> Result<Vec<u64>, Error> {
@@ -53,6 +86,7 @@ impl Backend for Socket {
     async fn bind(&self, endpoint: &str) -> Result<String, Error> {
         let asked = self.asked("bind").at(endpoint);
         let parsed = settings::endpoint(endpoint)?;
+        self.begin().await?;
         let bound = self.inner.bind(parsed).await.map_err(|error| asked.error(error))?;
         Ok(bound.to_string())
     }
@@ -60,6 +94,7 @@ impl Backend for Socket {
     async fn connect(&self, endpoint: &str) -> Result<(), Error> {
         let asked = self.asked("connect").at(endpoint);
         let parsed = settings::endpoint(endpoint)?;
+        self.begin().await?;
         self.inner.connect(parsed).await.map_err(|error| asked.error(error))
     }
 
@@ -95,6 +130,9 @@ impl Backend for Socket {
     }
 
     async fn send(&self, message: Message) -> Result<(), Error> {
+        if matches!(self.kind, Kind::Pub | Kind::Xpub | Kind::Radio) {
+            return self.fan_out(message).await;
+        }
         let sent = self.inner.send(message.0).await;
         sent.map_err(|error| self.asked("send").error(error))
     }
@@ -108,14 +146,21 @@ impl Backend for Socket {
     }
 
     async fn recv(&self) -> Result<Message, Error> {
-        let received = self.inner.recv().await;
+        let received = match &self.subscriptions {
+            Some(subscriptions) => subscriptions.recv(&self.inner).await,
+            None => self.inner.recv().await,
+        };
         received
             .map(Message)
             .map_err(|error| self.asked("receive").error(error))
     }
 
     fn try_recv(&self) -> Result<Option<Message>, Error> {
-        match self.inner.try_recv() {
+        let received = match &self.subscriptions {
+            Some(subscriptions) => subscriptions.try_recv(&self.inner),
+            None => self.inner.try_recv(),
+        };
+        match received {
             Ok(message) => Ok(Some(Message(message))),
             Err(omq_tokio::Error::WouldBlock) => Ok(None),
             Err(error) => Err(self.asked("receive").error(error)),
