@@ -6,6 +6,8 @@ pub mod media;
 pub mod process;
 pub mod proxy;
 pub mod pysig;
+mod python;
+pub mod pyzmq;
 pub mod raw;
 pub mod rig;
 pub mod valve;

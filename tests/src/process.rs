@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, timeout_at};
 
@@ -14,7 +14,7 @@ use crate::rig::WAIT;
 pub struct Process {
     name: String,
     child: Child,
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
     said: Vec<String>,
 }
@@ -27,8 +27,19 @@ impl Process {
     /// When it cannot be started.
     #[must_use]
     pub fn start(program: impl AsRef<Path>, args: &[&str]) -> Self {
-        let mut child = Command::new(program.as_ref())
-            .args(args)
+        let mut command = Command::new(program.as_ref());
+        command.args(args);
+        Self::of(&args.join(" "), command)
+    }
+
+    /// Starts a command, under a name for what goes wrong.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn of(name: &str, mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -36,12 +47,23 @@ impl Process {
             .expect("the program starts");
         let stdout = child.stdout.take().expect("piped");
         Self {
-            name: args.join(" "),
-            _stdin: child.stdin.take(),
+            name: name.to_owned(),
+            stdin: child.stdin.take(),
             child,
             lines: BufReader::new(stdout).lines(),
             said: Vec::new(),
         }
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Panics
+    ///
+    /// When it does not read any more.
+    pub async fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("piped");
+        let written = stdin.write_all(format!("{line}\n").as_bytes()).await;
+        written.unwrap_or_else(|error| panic!("{}: {error}; it said:\n  {}", self.name, self.said.join("\n  ")));
     }
 
     /// Its id.

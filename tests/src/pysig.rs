@@ -24,14 +24,15 @@
 mod lines;
 mod peer;
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use serde_json::Value;
-
 pub use peer::{Heard, Peer, Pending, Raised};
+
+use crate::python;
+
+/// What its scripts and settings are called after.
+const NAME: &str = "pysig";
 
 /// Which pysig: the untouched one, or the one translated to Python 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +80,7 @@ impl Pysig {
                 Err(why) => why.as_str(),
                 Ok(_) => "no flavour was found",
             };
-            assert!(!required(), "SIG_REQUIRE_PYSIG=1 is set, but there is no pysig: {why}");
-            let thread = std::thread::current();
-            let test = thread.name().unwrap_or("a test");
-            // Not eprintln!: the test harness would keep that to itself, and a skip that nobody sees looks like a pass.
-            let _ = std::io::stderr().write_all(format!("skipped {test}: {why}\n").as_bytes());
+            python::skip(NAME, why);
         }
         found
     }
@@ -125,70 +122,11 @@ fn provisioned(flavour: Flavour) -> &'static Result<Pysig, String> {
 }
 
 fn provision(flavour: Flavour) -> Result<Pysig, String> {
-    let python = python3()?;
-    let mut command = Command::new(&python);
-    command.arg(scripts().join("provision.py")).arg("--dir").arg(kept_in());
-    command.args(["--flavour", if flavour == Flavour::Py2 { "py2" } else { "py3" }]);
-    if required() {
-        command.arg("--retry");
-    }
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{python}: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    }
-    let answer: Value = serde_json::from_slice(&output.stdout).map_err(|error| format!("provision.py: {error}"))?;
-    let path = |field: &str| {
-        answer[field]
-            .as_str()
-            .map(PathBuf::from)
-            .ok_or_else(|| format!("provision.py: no {field} in {answer}"))
-    };
+    let name = if flavour == Flavour::Py2 { "py2" } else { "py3" };
+    let answer = python::provision(NAME, &["--flavour", name])?;
     Ok(Pysig {
-        python: path("python")?,
-        pythonpath: path("pythonpath")?,
+        python: python::path(&answer, "python")?,
+        pythonpath: python::path(&answer, "pythonpath")?,
         flavour,
     })
-}
-
-fn required() -> bool {
-    std::env::var_os("SIG_REQUIRE_PYSIG").is_some_and(|value| value == "1")
-}
-
-fn python3() -> Result<String, String> {
-    let candidates = match std::env::var("SIG_PYTHON") {
-        Ok(python) => vec![python],
-        Err(_) => vec!["python3".to_owned(), "python".to_owned()],
-    };
-    let is_3 = |python: &String| {
-        let version = Command::new(python).arg("--version").stdin(Stdio::null()).output();
-        version.is_ok_and(|output| output.status.success() && output.stdout.starts_with(b"Python 3"))
-    };
-    let tried = candidates.join(", ");
-    candidates
-        .into_iter()
-        .find(is_3)
-        .ok_or_else(|| format!("no Python 3 found (tried {tried}; SIG_PYTHON names another)"))
-}
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("pysig")
-}
-
-/// In the target directory, wherever that is: a test program lies in its `PROFILE/deps`.
-fn kept_in() -> PathBuf {
-    if let Some(dir) = std::env::var_os("SIG_PYSIG_DIR") {
-        return dir.into();
-    }
-    let program = std::env::current_exe().unwrap_or_default();
-    let deps = program.ancestors().find(|dir| dir.ends_with("deps"));
-    let target = deps.and_then(Path::parent).and_then(Path::parent);
-    target
-        .map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-            Path::to_owned,
-        )
-        .join("pysig")
 }

@@ -73,7 +73,10 @@ pub struct Pending {
 impl Peer {
     pub(super) async fn spawn(python: &Path, pythonpath: &Path) -> Self {
         let mut command = Command::new(python);
-        command.arg("-u").arg("-B").arg(super::scripts().join("peer.py"));
+        command
+            .arg("-u")
+            .arg("-B")
+            .arg(crate::python::scripts(super::NAME).join("peer.py"));
         command
             .env("PYTHONPATH", pythonpath)
             .env("PYTHONIOENCODING", "utf-8")
