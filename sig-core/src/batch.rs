@@ -16,7 +16,8 @@ use crate::message::Message;
 ///
 /// - [`next_message`](Self::next_message): values, for a carrier inside one process;
 /// - [`next_frame`](Self::next_frame): one message's bytes at a time, for a medium that keeps boundaries;
-/// - [`bytes`](Self::bytes): one run of length-prefixed sig/1 frames, for a byte stream.
+/// - [`bytes`](Self::bytes): one run of length-prefixed sig/1 frames, for a byte stream; [`pieces`](Self::pieces) gives the
+///   same run, for a stream that writes from several pieces of memory at once.
 ///
 /// Batch boundaries mean nothing: messages may arrive in other batches than they were sent in.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Batch {
 enum Items {
     Values(VecDeque<Message>),
     Stream(BytesMut),
+    /// The same run, in several pieces of memory.
+    Pieces(VecDeque<Bytes>),
     Frames {
         frames: VecDeque<Bytes>,
         encoding: Encoding,
@@ -70,6 +73,14 @@ impl Batch {
         }
     }
 
+    /// A batch of one run of whole, length-prefixed sig/1 frames that lies in several pieces of memory.
+    #[must_use]
+    pub fn of_pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        Self {
+            items: Items::Pieces(pieces.into_iter().filter(|piece| !piece.is_empty()).collect()),
+        }
+    }
+
     /// A batch of values.
     #[must_use]
     pub fn of_values(values: impl IntoIterator<Item = Message>) -> Self {
@@ -84,6 +95,7 @@ impl Batch {
         match &self.items {
             Items::Values(values) => values.is_empty(),
             Items::Stream(bytes) => bytes.is_empty(),
+            Items::Pieces(pieces) => pieces.is_empty(),
             Items::Frames { frames, .. } => frames.is_empty(),
         }
     }
@@ -94,7 +106,7 @@ impl Batch {
         match &self.items {
             Items::Values(_) => 0,
             Items::Stream(bytes) => bytes.len(),
-            Items::Frames { frames, .. } => frames.iter().map(Bytes::len).sum(),
+            Items::Pieces(frames) | Items::Frames { frames, .. } => frames.iter().map(Bytes::len).sum(),
         }
     }
 
@@ -103,7 +115,7 @@ impl Batch {
         match &mut self.items {
             Items::Values(values) => values.clear(),
             Items::Stream(bytes) => bytes.clear(),
-            Items::Frames { frames, .. } => frames.clear(),
+            Items::Pieces(frames) | Items::Frames { frames, .. } => frames.clear(),
         }
     }
 
@@ -111,7 +123,7 @@ impl Batch {
     pub fn push_frame(&mut self, frame: Bytes) {
         match &mut self.items {
             Items::Frames { frames, .. } => frames.push_back(frame),
-            Items::Stream(bytes) => put_frame(bytes, &[], &frame),
+            Items::Stream(_) | Items::Pieces(_) => put_frame(self.bytes(), &[], &frame),
             Items::Values(_) => {
                 let mut frames: VecDeque<Bytes> = self.drain_frames().collect();
                 frames.push_back(frame);
@@ -142,7 +154,7 @@ impl Batch {
     pub fn next_message(&mut self) -> Option<Message> {
         match &mut self.items {
             Items::Values(values) => values.pop_front(),
-            Items::Stream(_) | Items::Frames { .. } => None,
+            Items::Stream(_) | Items::Pieces(_) | Items::Frames { .. } => None,
         }
     }
 
@@ -153,7 +165,7 @@ impl Batch {
     pub fn next_frame(&mut self) -> Option<Bytes> {
         match &mut self.items {
             Items::Frames { frames, .. } => frames.pop_front(),
-            Items::Stream(bytes) => take_frame(bytes),
+            Items::Stream(_) | Items::Pieces(_) => take_frame(self.bytes()),
             Items::Values(values) => loop {
                 if let Ok(frame) = frame_of(&values.pop_front()?) {
                     return Some(frame);
@@ -164,6 +176,11 @@ impl Batch {
 
     /// Everything as one run of length-prefixed sig/1 frames. Whoever writes them out leaves the buffer empty.
     pub fn bytes(&mut self) -> &mut BytesMut {
+        if let Items::Pieces(pieces) = &self.items {
+            let mut bytes = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+            pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+            self.items = Items::Stream(bytes);
+        }
         if !matches!(self.items, Items::Stream(_)) {
             let packed = matches!(
                 self.items,
@@ -184,7 +201,7 @@ impl Batch {
         }
         match &mut self.items {
             Items::Stream(bytes) => bytes,
-            Items::Values(_) | Items::Frames { .. } => unreachable!("made a stream just above"),
+            Items::Values(_) | Items::Pieces(_) | Items::Frames { .. } => unreachable!("made a stream just above"),
         }
     }
 
@@ -193,7 +210,7 @@ impl Batch {
     pub fn encoding(&self) -> Encoding {
         match &self.items {
             Items::Values(_) => Encoding::Values,
-            Items::Stream(_) => Encoding::Sig1,
+            Items::Stream(_) | Items::Pieces(_) => Encoding::Sig1,
             Items::Frames { encoding, .. } => *encoding,
         }
     }
@@ -203,7 +220,17 @@ impl Batch {
     pub fn stream(&mut self) -> Option<&mut BytesMut> {
         match &mut self.items {
             Items::Stream(bytes) => Some(bytes),
-            Items::Values(_) | Items::Frames { .. } => None,
+            Items::Values(_) | Items::Pieces(_) | Items::Frames { .. } => None,
+        }
+    }
+
+    /// What [`bytes`](Self::bytes) gives, if it lies in several pieces of memory: large payloads are not copied to get out.
+    /// Whoever writes them out takes them off the front.
+    #[must_use]
+    pub fn pieces(&mut self) -> Option<&mut VecDeque<Bytes>> {
+        match &mut self.items {
+            Items::Pieces(pieces) => Some(pieces),
+            Items::Values(_) | Items::Stream(_) | Items::Frames { .. } => None,
         }
     }
 
@@ -269,6 +296,23 @@ mod tests {
             std::iter::from_fn(|| values.next_message()).collect::<Vec<_>>(),
             calls(3)
         );
+    }
+
+    #[test]
+    fn pieces_are_the_run_that_they_make() {
+        let whole = Batch::of_values(calls(3)).bytes().clone().freeze();
+        let pieces = || Batch::of_pieces([whole.slice(..5), Bytes::new(), whole.slice(5..40), whole.slice(40..)]);
+        assert_eq!(pieces().pieces().unwrap().len(), 3);
+        assert_eq!(
+            (pieces().byte_len(), pieces().encoding()),
+            (whole.len(), Encoding::Sig1)
+        );
+        assert_eq!(pieces().bytes(), &whole);
+        let frames: Vec<Bytes> = Batch::of_values(calls(3)).drain_frames().collect();
+        assert_eq!(pieces().drain_frames().collect::<Vec<_>>(), frames);
+        let mut more = pieces();
+        more.push_frame(Bytes::from_static(b"\x80\0"));
+        assert_eq!(more.drain_frames().count(), 4);
     }
 
     #[test]

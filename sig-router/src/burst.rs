@@ -74,10 +74,28 @@ pub(crate) fn append(
     data: &[u8],
     max_frame: u32,
 ) -> Result<usize, sig_wire::EventError> {
+    out.reserve(EXT_HEAD_LEN + CONTENT_TYPE_LEN + data.len());
+    let head = append_head(out, header, content_type, data.len(), max_frame)?;
+    out.extend_from_slice(data);
+    Ok(head + data.len())
+}
+
+/// Appends what stands in front of the data of a plain event; gives its size.
+///
+/// # Errors
+///
+/// As [`append`].
+#[inline]
+pub(crate) fn append_head(
+    out: &mut BytesMut,
+    header: EventHeader,
+    content_type: ContentType,
+    data_len: usize,
+    max_frame: u32,
+) -> Result<usize, sig_wire::EventError> {
     let before = out.len();
     let ext = (content_type != ContentType::JSON).then_some(CONTENT_TYPE_LEN as u16);
-    let (first, second, third) = header.head_numbers(ext, data.len(), max_frame)?;
-    out.reserve(EXT_HEAD_LEN + CONTENT_TYPE_LEN + data.len());
+    let (first, second, third) = header.head_numbers(ext, data_len, max_frame)?;
     out.put_u64_le(first);
     out.put_u64_le(second);
     out.put_u16_le(third);
@@ -85,7 +103,6 @@ pub(crate) fn append(
         out.put_u32_le(u32::from_le_bytes([CONTENT_TYPE_LEN as u8, 0, tlv::CONTENT_TYPE, 1]));
         out.put_u8(content_type.0);
     }
-    out.extend_from_slice(data);
     Ok(out.len() - before)
 }
 

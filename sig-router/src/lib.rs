@@ -2,6 +2,7 @@
 
 pub mod blocking;
 mod burst;
+mod chunks;
 mod client;
 mod clock;
 mod closed;

@@ -40,6 +40,8 @@ pub(crate) struct Item<'a> {
     shared: Option<&'a Payload>,
     /// The whole sig/1 frame, when the event arrived as one.
     frame: Option<&'a [u8]>,
+    /// The memory that it lies in, if it has that to itself.
+    memory: Option<&'a Bytes>,
     /// The data as its own piece of memory, made when the first needs it.
     payload: OnceCell<Payload>,
     tally: Option<&'a Arc<Tally>>,
@@ -78,11 +80,17 @@ impl<'a> Item<'a> {
             bytes,
             shared: None,
             frame: None,
+            memory: None,
             payload: OnceCell::new(),
             tally: None,
             ask: None,
             complaints: Complaints::default(),
         }
+    }
+
+    /// The event, which has the memory to itself in which it lies.
+    pub(crate) fn within(self, memory: Option<&'a Bytes>) -> Self {
+        Self { memory, ..self }
     }
 
     /// The event, before which this one came.
@@ -150,10 +158,12 @@ impl<'a> Item<'a> {
 
     /// The data, to be kept. What lies in a read buffer is copied, once: a slice would keep all of the buffer alive.
     pub(crate) fn payload(&self) -> &Payload {
-        self.shared.unwrap_or_else(|| {
-            self.payload
-                .get_or_init(|| Payload::new(self.content_type, Bytes::copy_from_slice(self.bytes)))
-        })
+        let bytes = || match self.memory {
+            Some(memory) => memory.slice_ref(self.bytes),
+            None => Bytes::copy_from_slice(self.bytes),
+        };
+        self.shared
+            .unwrap_or_else(|| self.payload.get_or_init(|| Payload::new(self.content_type, bytes())))
     }
 
     pub(crate) fn content_type(&self) -> ContentType {

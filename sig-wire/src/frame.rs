@@ -28,7 +28,7 @@ pub enum Kind {
     Event,
     /// `0x03`: a sign of life, without a body.
     Heartbeat,
-    /// `0x04`: reserved for pieces of large payloads.
+    /// `0x04`: a piece of a large frame, between peers that both can do that.
     Chunk,
     /// `0x05`: a whole message through the codec ([`Encoding::Packed`](crate::Encoding::Packed)).
     Packed,
@@ -82,6 +82,10 @@ impl Flags {
     pub const NONE: Self = Self(0);
     /// Bit 0, on events: extensions follow the number.
     pub const EXT: Self = Self(1);
+    /// Bit 0, on chunks: more pieces of the same frame follow.
+    pub const MORE: Self = Self(1);
+    /// Bit 1, on chunks: the frame is one of those that overtake events. Its pieces may come between those of an event.
+    pub const AHEAD: Self = Self(2);
 
     /// Flags from the byte on the wire.
     #[inline]

@@ -77,6 +77,21 @@ fn event_with_an_extension() {
 }
 
 #[test]
+fn chunks() {
+    let bytes = bytes("Event 42 in two chunks");
+    let mut pieces = Vec::new();
+    let (mut rest, mut flags) = (&bytes[..], Vec::new());
+    while let Ok(Split::Frame(chunk)) = split(rest, MAX_FRAME_DEFAULT) {
+        assert_eq!(chunk.kind, Kind::Chunk);
+        flags.push(chunk.flags);
+        pieces.extend_from_slice(chunk.body);
+        rest = &rest[chunk.size()..];
+    }
+    assert_eq!((flags, rest), (vec![Flags::MORE, Flags::NONE], &[][..]));
+    assert_eq!(pieces, self::bytes("Event 42 of alias 7"));
+}
+
+#[test]
 fn extensions() {
     let mut buffer = [0; tlv::KNOWN_MAX];
     let mut writer = TlvWriter::new(&mut buffer);

@@ -1,18 +1,20 @@
 //! The table of clients and the way out to each.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf as _, BufMut as _, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use dashmap::DashMap;
 use sig_wire::frame::HEADER_LEN;
 use sig_wire::{Flags, Kind, encode_header};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
+use tokio_util::io::poll_write_buf;
 
 use super::GOODBYE;
 use super::inbox::drain;
@@ -145,7 +147,12 @@ impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
         };
         // Nobody is woken when there is room: who writes the rest waits for that.
         let mut context = Context::from_waker(Waker::noop());
-        match write_at_once(Pin::new(&mut out.io), batch.bytes(), &mut context) {
+        let io = Pin::new(&mut out.io);
+        let written = match batch.pieces() {
+            Some(pieces) => write_at_once(io, &mut Pieces(pieces), &mut context),
+            None => write_at_once(io, batch.bytes(), &mut context),
+        };
+        match written {
             Poll::Ready(Ok(())) => Ok(true),
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => {
@@ -159,11 +166,14 @@ impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
         let mut guard = self.out.lock().await;
         let Out { io, scratch } = &mut *guard;
         match self.wire {
-            Wire::Sig1 => {
-                let bytes = batch.bytes();
-                io.write_all(bytes).await?;
-                empty(bytes);
-            }
+            Wire::Sig1 => match batch.pieces() {
+                Some(pieces) => io.write_all_buf(&mut Pieces(pieces)).await?,
+                None => {
+                    let bytes = batch.bytes();
+                    io.write_all(bytes).await?;
+                    empty(bytes);
+                }
+            },
             Wire::Packed => {
                 scratch.clear();
                 while let Some(frame) = batch.next_frame() {
@@ -210,16 +220,44 @@ impl<Io> Writer<Io> {
 
 fn write_at_once<W: AsyncWrite>(
     mut io: Pin<&mut W>,
-    bytes: &mut BytesMut,
+    bytes: &mut impl Buf,
     context: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    while !bytes.is_empty() {
-        match ready!(io.as_mut().poll_write(context, bytes))? {
-            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            written => bytes.advance(written),
+    while bytes.has_remaining() {
+        if ready!(poll_write_buf(io.as_mut(), context, bytes))? == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
     }
     io.poll_flush(context)
+}
+
+/// Bytes in several pieces of memory, as one run.
+struct Pieces<'a>(&'a mut VecDeque<Bytes>);
+
+impl Buf for Pieces<'_> {
+    fn remaining(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0.front().map_or(&[], |piece| piece)
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        let filled = into.iter_mut().zip(self.0.iter());
+        filled.map(|(slice, piece)| *slice = IoSlice::new(piece)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(piece) = self.0.front_mut().filter(|_| count > 0) {
+            let taken = count.min(piece.len());
+            piece.advance(taken);
+            count -= taken;
+            if piece.is_empty() {
+                self.0.pop_front();
+            }
+        }
+    }
 }
 
 fn packed_header(length: usize) -> io::Result<[u8; HEADER_LEN]> {

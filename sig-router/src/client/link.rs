@@ -29,7 +29,7 @@ use crate::peer::{Arrived, Peer, bad_frame, content_type};
 use crate::pressure::{Gate, GateWatch};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::session::params::{Announce, Cancel, Forget, Grant, RemoveListener, RequestParams};
-use crate::session::{CONFIRM, Goodbye, Hello, Refuse, Replies, Retry, Welcome, methods, read_params};
+use crate::session::{Goodbye, Hello, Refuse, Replies, Retry, Welcome, abilities, methods, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
 /// Most calls that may wait for their reply.
@@ -182,7 +182,7 @@ impl Link {
         let profile = carrier.profile();
         let hello = Hello {
             versions: [sig_wire::VERSION; 2],
-            capabilities: vec![CONFIRM.to_owned()],
+            capabilities: abilities(),
             codec: carrier.codec().name().to_owned(),
             instance: self.shared.instance.clone(),
             token: None,
@@ -425,7 +425,7 @@ impl Link {
         let welcome = Welcome::read(params, &hello).map_err(bad_frame)?;
         let max_message = usize::try_from(welcome.max_message).unwrap_or(usize::MAX);
         let heartbeat = Some(Duration::from_millis(welcome.heartbeat_ms)).filter(|period| !period.is_zero());
-        self.peer.set_confirms(&welcome.capabilities);
+        self.peer.set_capabilities(&welcome.capabilities);
         self.peer.open(max_message, heartbeat);
         if let Some(link) = self.me.upgrade() {
             supervisor::opened(&link);
@@ -452,10 +452,10 @@ impl Receiver for Link {
     fn deliver(&self, batch: &mut Batch) -> Result<(), CarrierError> {
         let read = self.peer.read(batch, |arrived| match arrived {
             Arrived::Burst(burst) => self.spread_all(&burst),
-            Arrived::Event(event, _) => {
+            Arrived::Event(event, _, memory) => {
                 let content_type = content_type(event.ext)?;
                 let item = Item::from_buffer(event.header.number, content_type, event.payload);
-                self.spread(event.header.alias, item.with_ext(event.ext))
+                self.spread(event.header.alias, item.within(memory).with_ext(event.ext))
             }
             Arrived::Message(message, _) => self.take_message(message),
         });

@@ -113,15 +113,15 @@ impl Outbox {
         let Policy::Block(patience) = terms.policy else {
             return false;
         };
+        let form = self.form(state.max_frame);
         let as_they_are = self.peer.encoding == Encoding::Sig1
             && burst.alias == event.alias
-            && burst.fits(state.max_frame)
+            && burst.fits(state.max_frame.min(form.chunk))
             && state.pressure.accepts(gate);
         if !as_they_are || !lanes.goes_directly(burst.alias, false, terms.policy) {
             return false;
         }
         let was_empty = lanes.is_empty();
-        let form = self.form(state.max_frame);
         if announce_in(lanes, &mut state.announced, form, event, burst.before).is_err() {
             return false;
         }

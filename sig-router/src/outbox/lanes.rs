@@ -1,12 +1,14 @@
 //! The two lanes to a peer that takes whatever it is sent: control messages ahead, events and presence in order.
 
+use std::ops::{Add, AddAssign, SubAssign};
 use std::sync::Weak;
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sig_core::{Batch, Carrier, CodecError, Encoding, Message, PeerInfo};
-use sig_wire::EventHeader;
+use sig_wire::{EventHeader, Flags};
 
+use super::bulk::{self, Bulk};
 use super::pack::{self, Heading, Piece};
 use crate::burst::{self, Burst};
 use crate::clock;
@@ -15,6 +17,7 @@ use crate::flow::{Arriving, Backlog, Class, Pushed};
 use crate::hub::EventRecord;
 use crate::outlet::{Item, Terms};
 use crate::policy::Policy;
+use crate::session::methods;
 
 /// While fewer bytes than this wait, the policies that drop have nothing to do.
 const LITTLE: usize = 16 * 1024;
@@ -31,6 +34,8 @@ pub(super) struct Form<'a> {
     pub(super) carrier: &'a dyn Carrier,
     pub(super) peer: &'a PeerInfo,
     pub(super) max_frame: usize,
+    /// Larger frames go in pieces of this size.
+    pub(super) chunk: usize,
     /// Who asks questions about events.
     pub(super) asker: Option<&'a Weak<dyn Recall>>,
 }
@@ -48,8 +53,11 @@ struct Queued {
 /// them.
 pub(super) struct Lanes {
     fast: Batch,
-    bulk: Batch,
-    in_bulk: Load,
+    /// Control messages that are large and need not keep their place go in pieces, in turns with the events.
+    large: Option<Box<Bulk>>,
+    /// Whether it was their turn.
+    turn: bool,
+    bulk: Bulk,
     backlog: Backlog<Queued>,
 }
 
@@ -65,12 +73,42 @@ pub(super) struct Load {
 }
 
 impl Load {
-    fn add(&mut self, events: u64, bytes: usize, blocks: bool) {
+    fn of(events: u64, bytes: usize, blocks: bool) -> Self {
         let events = usize::try_from(events).unwrap_or(usize::MAX);
-        (self.events, self.bytes) = (self.events + events, self.bytes + bytes);
-        if blocks {
-            (self.blocking, self.blocking_bytes) = (self.blocking + events, self.blocking_bytes + bytes);
+        let (blocking, blocking_bytes) = if blocks { (events, bytes) } else { (0, 0) };
+        Self {
+            events,
+            bytes,
+            blocking,
+            blocking_bytes,
         }
+    }
+}
+
+impl Add for Load {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
+impl AddAssign for Load {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+        self.blocking += other.blocking;
+        self.blocking_bytes += other.blocking_bytes;
+    }
+}
+
+impl SubAssign for Load {
+    fn sub_assign(&mut self, other: Self) {
+        self.events -= other.events;
+        self.bytes -= other.bytes;
+        self.blocking -= other.blocking;
+        self.blocking_bytes -= other.blocking_bytes;
     }
 }
 
@@ -85,8 +123,9 @@ impl Lanes {
     pub(super) fn new(encoding: Encoding) -> Self {
         Self {
             fast: Batch::new(encoding),
-            bulk: Batch::new(encoding),
-            in_bulk: Load::default(),
+            large: None,
+            turn: false,
+            bulk: Bulk::new(encoding, Flags::NONE),
             backlog: Backlog::default(),
         }
     }
@@ -96,15 +135,52 @@ impl Lanes {
         &mut self.fast
     }
 
+    /// Appends a control message that overtakes events. Gives the bytes that it counts for.
+    pub(super) fn push_ahead(&mut self, form: Form<'_>, message: &Message) -> Result<usize, CodecError> {
+        let Form {
+            carrier,
+            peer,
+            max_frame,
+            ..
+        } = form;
+        let method = match message {
+            Message::Call(call) => call.method.as_deref(),
+            Message::Reply(_) | Message::Event(_) => None,
+        };
+        // The request that it is about may be among those that wait.
+        if method == Some(methods::CANCEL)
+            && let Some(large) = self.large.as_mut().filter(|large| !large.is_empty())
+        {
+            let bytes = pack::message(large.rest(), carrier, peer, message, max_frame)?;
+            large.count(Load::of(0, bytes, false));
+            return Ok(bytes);
+        }
+        let bytes = pack::message(&mut self.fast, carrier, peer, message, max_frame)?;
+        // Requests and replies come in any order.
+        if bytes > form.chunk && (method == Some(methods::REQUEST) || matches!(message, Message::Reply(_))) {
+            let frame = bulk::split_last(&mut self.fast, bytes);
+            let large = self
+                .large
+                .get_or_insert_with(|| Box::new(Bulk::new(peer.encoding, Flags::AHEAD)));
+            large.push_large([frame], Load::of(0, bytes, false));
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes of control messages that overtake events.
+    pub(super) fn bytes_ahead(&self) -> usize {
+        self.fast.byte_len() + self.large.as_ref().map_or(0, |large| large.load().bytes)
+    }
+
     /// How many events wait.
     pub(super) fn events(&self) -> usize {
-        self.in_bulk.events + self.backlog.len()
+        self.bulk.load().events + self.backlog.len()
     }
 
     /// How many bytes of events wait; far more than any mark where they wait piece by piece.
     pub(super) fn bytes(&self) -> usize {
         if self.backlog.is_empty() {
-            self.in_bulk.bytes
+            self.bulk.load().bytes
         } else {
             usize::MAX
         }
@@ -112,7 +188,7 @@ impl Lanes {
 
     /// Whether nothing waits that could be sent now.
     pub(super) fn is_empty(&self) -> bool {
-        self.fast.is_empty() && self.has_no_events()
+        self.fast.is_empty() && self.large.as_ref().is_none_or(|large| large.is_empty()) && self.has_no_events()
     }
 
     /// Whether no event waits that could be sent now, and nothing among the events.
@@ -134,7 +210,11 @@ impl Lanes {
             ..
         } = form;
         if self.backlog.is_empty() {
-            return pack::message(&mut self.bulk, carrier, peer, message, max_frame);
+            let bytes = pack::message(self.bulk.rest(), carrier, peer, message, max_frame)?;
+            if bytes > form.chunk {
+                self.bulk.cut_off(bytes, Load::default());
+            }
+            return Ok(bytes);
         }
         let piece = Piece::message(carrier, peer, message, max_frame)?;
         let size = piece.size();
@@ -149,19 +229,19 @@ impl Lanes {
 
     /// The batch of events: for what comes before there are any.
     pub(super) fn bulk(&mut self) -> &mut Batch {
-        &mut self.bulk
+        self.bulk.rest()
     }
 
     /// Puts an event in that is packed already.
     pub(super) fn push_packed(&mut self, frame: Bytes) {
-        self.in_bulk.add(1, frame.len(), true);
-        self.bulk.push_frame(frame);
+        self.bulk.count(Load::of(1, frame.len(), true));
+        self.bulk.rest().push_frame(frame);
     }
 
     /// Appends events that came together, which [go directly](Self::goes_directly) and hold up their sender.
     pub(super) fn push_burst(&mut self, burst: &Burst<'_>) {
-        self.bulk.bytes().extend_from_slice(burst.frames);
-        self.in_bulk.add(burst.count, burst.frames.len(), true);
+        self.bulk.rest().bytes().extend_from_slice(burst.frames);
+        self.bulk.count(Load::of(burst.count, burst.frames.len(), true));
     }
 
     /// Appends a plain event, if it [goes directly](Self::goes_directly) and holds up its sender. Gives the bytes that it
@@ -186,8 +266,15 @@ impl Lanes {
         };
         let limit = u32::try_from(form.max_frame).unwrap_or(u32::MAX);
         let data = item.bytes();
-        let size = burst::append(self.bulk.bytes(), header, content_type, data, limit).ok()?;
-        self.in_bulk.add(1, size, true);
+        if data.len() > form.chunk {
+            let mut head = BytesMut::new();
+            let size = burst::append_head(&mut head, header, content_type, data.len(), limit).ok()? + data.len();
+            let frame = [head.freeze(), item.payload().bytes().clone()];
+            self.bulk.push_large(frame, Load::of(1, size, true));
+            return Some(size);
+        }
+        let size = burst::append(self.bulk.rest().bytes(), header, content_type, data, limit).ok()?;
+        self.bulk.count(Load::of(1, size, true));
         Some(size)
     }
 
@@ -205,10 +292,16 @@ impl Lanes {
             peer,
             max_frame,
             asker,
+            chunk,
         } = form;
         if self.goes_directly(heading.alias, item.presence, terms.policy) {
-            let bytes = pack::event(&mut self.bulk, carrier, peer, heading, item, max_frame)?;
-            self.in_bulk.add(1, bytes, terms.policy.blocks() && !item.presence);
+            let bytes = pack::event(self.bulk.rest(), carrier, peer, heading, item, max_frame)?;
+            let load = Load::of(1, bytes, terms.policy.blocks() && !item.presence);
+            if bytes > chunk {
+                self.bulk.cut_off(bytes, load);
+            } else {
+                self.bulk.count(load);
+            }
             return Ok((Pushed::STORED, bytes));
         }
         let class = if item.presence {
@@ -246,46 +339,75 @@ impl Lanes {
             return false;
         }
         if presence {
-            return self.in_bulk.bytes < MUCH && self.backlog.next_due().is_none();
+            return self.bulk.load().bytes < MUCH && self.backlog.next_due().is_none();
         }
         match policy {
             Policy::Block(_) => true,
-            Policy::DropOldest(_) | Policy::DropNewest(_) => self.in_bulk.bytes < LITTLE,
-            Policy::Latest => self.in_bulk.events == 0,
+            Policy::DropOldest(_) | Policy::DropNewest(_) => self.bulk.load().bytes < LITTLE,
+            Policy::Latest => self.bulk.load().events == 0,
             Policy::Rate(_) => false,
         }
     }
 
     /// Moves what waits into `batch`, which is empty: control messages, or else a batch of events and their load.
-    pub(super) fn take(&mut self, now: Instant, batch: &mut Batch, encoding: Encoding) -> Option<(Lane, Load)> {
+    pub(super) fn take(&mut self, now: Instant, batch: &mut Batch, form: Form<'_>) -> Option<(Lane, Load)> {
         if !self.fast.is_empty() {
             std::mem::swap(&mut self.fast, batch);
             return Some((Lane::Fast, Load::default()));
         }
-        if !self.bulk.is_empty() {
-            std::mem::swap(&mut self.bulk, batch);
-            return Some((Lane::Bulk, std::mem::take(&mut self.in_bulk)));
+        self.turn = !self.turn;
+        if self.turn
+            && let Some(taken) = self.take_large(batch, form)
+        {
+            return Some(taken);
+        }
+        if let Some(load) = self.bulk.take(form.chunk, batch) {
+            return Some((Lane::Bulk, load));
         }
         self.backlog.ripen(now);
+        self.take_from_backlog(batch, form)
+            .or_else(|| self.take_large(batch, form))
+    }
+
+    fn take_large(&mut self, batch: &mut Batch, form: Form<'_>) -> Option<(Lane, Load)> {
+        let load = self.large.as_mut()?.take(form.chunk, batch)?;
+        Some((Lane::Fast, load))
+    }
+
+    fn take_from_backlog(&mut self, batch: &mut Batch, form: Form<'_>) -> Option<(Lane, Load)> {
+        let encoding = form.peer.encoding;
         let mut load = Load::default();
         let mut portion = 0;
         while portion < PORTION {
             let Some(entry) = self.backlog.pop() else { break };
             let Queued { piece, unsent } = entry.item;
             let size = piece.size();
-            portion += size;
-            match entry.class {
-                Class::Notice => {}
-                Class::Presence { .. } => load.add(1, size, false),
-                Class::Event { policy, .. } => load.add(1, size, policy.blocks()),
-            }
-            // It is of the batch's encoding: both are the peer's.
-            if piece.put(batch, encoding).is_err() {
-                break;
-            }
+            let its_load = match entry.class {
+                Class::Notice => Load::default(),
+                Class::Presence { .. } => Load::of(1, size, false),
+                Class::Event { policy, .. } => Load::of(1, size, policy.blocks()),
+            };
             unsent.into_iter().for_each(Unsent::sent);
+            match piece {
+                Piece::Packed(frame) if size > form.chunk => {
+                    // It goes next: nothing else is in front of the backlog.
+                    self.bulk.push_large([frame], its_load);
+                    break;
+                }
+                piece => {
+                    portion += size;
+                    load += its_load;
+                    // It is of the batch's encoding: both are the peer's.
+                    if piece.put(batch, encoding).is_err() {
+                        break;
+                    }
+                }
+            }
         }
-        (portion > 0).then_some((Lane::Bulk, load))
+        match portion {
+            0 => self.bulk.take(form.chunk, batch).map(|load| (Lane::Bulk, load)),
+            _ => Some((Lane::Bulk, load)),
+        }
     }
 
     /// Lets go of what is held back: nothing follows any more.
@@ -295,16 +417,16 @@ impl Lanes {
 
     /// An idle peer holds no buffer.
     pub(super) fn shrink(&mut self, encoding: Encoding) {
-        for batch in [&mut self.fast, &mut self.bulk] {
-            if batch.is_empty() {
-                *batch = Batch::new(encoding);
-            }
+        if self.fast.is_empty() {
+            self.fast = Batch::new(encoding);
         }
+        self.large.take_if(|large| large.is_empty());
+        self.bulk.shrink(encoding);
     }
 
     /// Drops what waits, and gives how many events that were.
     pub(super) fn clear(&mut self, encoding: Encoding) -> usize {
-        let dropped = self.in_bulk.events + self.backlog.events();
+        let dropped = self.bulk.load().events + self.backlog.events();
         *self = Self::new(encoding);
         dropped
     }

@@ -1,5 +1,6 @@
 //! What waits to be sent to one peer, and the task that sends it.
 
+mod bulk;
 mod events;
 mod lanes;
 mod paced;
@@ -11,14 +12,14 @@ mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use sig_core::{
-    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Message, PeerInfo, RawJson, Reason,
+    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Encoding, Message, PeerInfo, RawJson, Reason,
 };
 use tokio::sync::Notify;
 
@@ -49,6 +50,9 @@ const PACED_MARKS: Marks = Marks {
 /// Most bytes of control messages that may wait for one peer: one that asks and never reads is let go of.
 const MAX_CONTROL: usize = 32 * 1024 * 1024;
 
+/// Fewest bytes of a frame that go in one piece.
+const LEAST_CHUNK: usize = 64;
+
 /// How long nothing is sent until buffers are let go of.
 const IDLE: Duration = Duration::from_millis(200);
 
@@ -67,6 +71,8 @@ pub(crate) struct Outbox {
     wake: Notify,
     /// Something was put in for the one who did so to [send](Self::send_now).
     unsent: AtomicBool,
+    /// Larger frames go in pieces of this size.
+    chunk: AtomicUsize,
     stalls: Arc<Stalls>,
     /// Who asks the peer what became of events.
     asker: OnceLock<Weak<dyn Recall>>,
@@ -131,6 +137,10 @@ enum Hands {
     Caller,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a peer has one, and nearly all peers are of the larger kind"
+)]
 enum Sending {
     Free(Lanes),
     Paced(Pacer),
@@ -184,6 +194,7 @@ impl Outbox {
             state: Mutex::new(state),
             wake: Notify::new(),
             unsent: AtomicBool::new(false),
+            chunk: AtomicUsize::new(usize::MAX),
             stalls,
             asker: OnceLock::new(),
             me: me.clone(),
@@ -228,6 +239,14 @@ impl Outbox {
     pub(crate) fn limit_frames(&self, max_frame: usize) {
         let mut state = self.state.lock();
         state.max_frame = state.max_frame.min(max_frame);
+    }
+
+    /// The peer puts frames together that come in pieces: from now on large ones are cut.
+    pub(crate) fn cut_frames(&self) {
+        if self.peer.encoding == Encoding::Sig1 {
+            let chunk = self.carrier.profile().chunk.max(LEAST_CHUNK);
+            self.chunk.store(chunk, Ordering::Relaxed);
+        }
     }
 
     /// The session is open: the codec is the same at both ends.
@@ -283,7 +302,7 @@ impl Outbox {
                     let lane = if ahead { lanes.fast() } else { lanes.bulk() };
                     pack::greeting(lane, &self.peer, message, *max_frame)?
                 } else if ahead {
-                    pack::message(lanes.fast(), &*self.carrier, &self.peer, message, *max_frame)?
+                    lanes.push_ahead(self.form(*max_frame), message)?
                 } else {
                     lanes.push_in_order(self.form(*max_frame), message)?
                 };
@@ -318,6 +337,7 @@ impl Outbox {
             carrier: &*self.carrier,
             peer: &self.peer,
             max_frame,
+            chunk: self.chunk.load(Ordering::Relaxed),
             asker: self.asker.get(),
         }
     }
@@ -474,9 +494,9 @@ impl State {
             self.tell_missed(form);
         }
         match &mut self.lanes {
-            Sending::Free(lanes) => match lanes.take(now, batch, encoding) {
+            Sending::Free(lanes) => match lanes.take(now, batch, form) {
                 Some((Lane::Fast, _)) => {
-                    (self.fast_bytes, self.last_sent) = (0, now);
+                    (self.fast_bytes, self.last_sent) = (lanes.bytes_ahead(), now);
                     self.tally.bytes += batch.byte_len() as u64;
                     Take::Ready
                 }

@@ -6,7 +6,7 @@ use sig_core::{
     Batch, Call, Carrier, CarrierError, ClientId, ContentType, Disconnect, Encoding, EventName, Json, Message, Payload,
     PeerInfo, RawJson, SenderName, Uplink, async_trait,
 };
-use sig_wire::{EventFrame, Extension, Kind, Split};
+use sig_wire::{EventFrame, Extension, Flags, Kind, Split};
 
 use super::{Heading, Outbox, Take};
 use crate::hub::{EventRecord, Hub};
@@ -320,6 +320,117 @@ impl Carrier for PackedStream {
     }
 
     fn close_client(&self, _: ClientId, _: &Disconnect) {}
+}
+
+/// What one batch is, as words: the frames in it, or which piece of which lane.
+fn sent_once(bench: &Bench, batch: &mut Batch) -> Option<String> {
+    let Take::Ready = bench.outbox.take(batch) else {
+        return None;
+    };
+    let words: Vec<String> = frames(batch)
+        .iter()
+        .map(|frame| match sig_wire::split(frame, u32::MAX) {
+            Ok(Split::Frame(frame)) if frame.kind == Kind::Chunk => {
+                let lane = if frame.flags.contains(Flags::AHEAD) {
+                    "ahead"
+                } else {
+                    "event"
+                };
+                let last = if frame.flags.contains(Flags::MORE) {
+                    ""
+                } else {
+                    ", last"
+                };
+                format!("{} KiB {lane}{last}", frame.body.len().div_ceil(1024))
+            }
+            _ => word(frame),
+        })
+        .collect();
+    Some(words.join(" + "))
+}
+
+#[test]
+fn large_events_go_in_pieces_that_control_messages_overtake() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.outbox.cut_frames();
+    let (small, large) = (Payload::from_bytes(&b"x"[..]), Payload::from_bytes(vec![7; 150 * 1024]));
+    assert!(bench.offer(1, &small) && bench.offer(2, &large) && bench.offer(3, &small));
+    assert_eq!(bench.outbox.waiting(), 3);
+    let mut batch = Batch::new(Encoding::Sig1);
+    let mut next = || sent_once(&bench, &mut batch);
+    assert_eq!(next().unwrap(), "announce 0 + event 1");
+    assert_eq!(next().unwrap(), "64 KiB event");
+    bench.outbox.send(&bench.call("ping")).unwrap();
+    assert_eq!(next().unwrap(), "ping");
+    assert_eq!(next().unwrap(), "64 KiB event");
+    assert_eq!(bench.outbox.waiting(), 2, "it waits until all of it has gone");
+    assert_eq!(next().unwrap(), "23 KiB event, last");
+    assert_eq!(next().unwrap(), "event 3");
+    assert_eq!(next(), None);
+    assert_eq!((bench.outbox.waiting(), bench.outbox.tally().flushed), (0, 3));
+}
+
+#[test]
+fn large_replies_and_large_events_take_turns_and_a_cancel_stays_behind_its_request() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.outbox.cut_frames();
+    let text = "x".repeat(100 * 1024);
+    let request: Message = Call::new(1_u64, "request", RawJson::new(&text).unwrap()).into();
+    bench.outbox.send(&request).unwrap();
+    bench.outbox.send(&bench.call("cancel")).unwrap();
+    assert!(bench.offer(1, &Payload::from_bytes(vec![7; 100 * 1024])));
+    let mut batch = Batch::new(Encoding::Sig1);
+    let sent: Vec<String> = std::iter::from_fn(|| sent_once(&bench, &mut batch)).collect();
+    let expected = [
+        "64 KiB ahead",
+        "announce 0",
+        "37 KiB ahead, last",
+        "64 KiB event",
+        "cancel",
+        "37 KiB event, last",
+    ];
+    assert_eq!(sent, expected);
+}
+
+#[test]
+fn who_cannot_put_pieces_together_gets_whole_frames() {
+    let bench = Bench::new(Encoding::Sig1);
+    assert!(bench.offer(1, &Payload::from_bytes(vec![7; 150 * 1024])));
+    assert_eq!(bench.sent(), ["announce 0", "event 1"]);
+}
+
+#[test]
+fn large_events_are_not_copied_for_each_peer() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.outbox.cut_frames();
+    let payload = Payload::from_bytes(vec![7; 100 * 1024]);
+    assert!(bench.offer(1, &payload));
+    let mut batch = Batch::new(Encoding::Sig1);
+    assert!(matches!(bench.outbox.take(&mut batch), Take::Ready));
+    batch.clear();
+    assert!(matches!(bench.outbox.take(&mut batch), Take::Ready));
+    let pieces = batch.pieces().unwrap();
+    let memory = payload.bytes().as_ptr_range();
+    assert!(pieces.iter().any(|piece| memory.contains(&piece.as_ptr())));
+}
+
+#[test]
+fn large_events_under_a_policy_go_in_pieces_too() {
+    let bench = Bench::new(Encoding::Sig1);
+    bench.outbox.cut_frames();
+    let terms = Terms {
+        policy: Policy::DropOldest(2),
+        ..BLOCK
+    };
+    for number in 1..=4 {
+        bench.offer_under(number, &Payload::from_bytes(vec![7; 100 * 1024]), &terms);
+    }
+    let mut batch = Batch::new(Encoding::Sig1);
+    let sent: Vec<String> = std::iter::from_fn(|| sent_once(&bench, &mut batch)).collect();
+    let pieces = ["64 KiB event", "37 KiB event, last"];
+    // The first went directly; of the three behind it two were kept.
+    assert_eq!(sent, [&["announce 0"][..], &pieces, &pieces, &pieces].concat());
+    assert_eq!(bench.outbox.tally().flushed, 3);
 }
 
 #[tokio::test]

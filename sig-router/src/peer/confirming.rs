@@ -17,8 +17,7 @@ impl Peer {
     }
 
     /// The hello says whether the peer tells what became of events.
-    pub(crate) fn set_confirms(&self, capabilities: &[String]) {
-        let confirms = capabilities.iter().any(|word| word == crate::session::CONFIRM);
+    pub(super) fn set_confirms(&self, confirms: bool) {
         // There is one hello.
         let _ = self.confirms.set(confirms);
     }

@@ -17,9 +17,10 @@ use tokio::sync::Semaphore;
 pub(crate) use answering::wait_open;
 pub(crate) use reading::{Arrived, bad_frame, content_type};
 
+use crate::chunks::Assembly;
 use crate::clock;
 use crate::outbox::Outbox;
-use crate::session::{Heartbeat, Pulse};
+use crate::session::{self, Heartbeat, Pulse};
 
 /// Most requests of one peer that may run at a time; more are answered with `busy`.
 const MAX_RUNNING: u32 = 256;
@@ -48,6 +49,9 @@ pub(crate) struct Peer {
     work: OnceLock<Box<Work>>,
     /// Whether the peer tells what became of events.
     confirms: OnceLock<bool>,
+    /// Whether large frames come in pieces, and those that came.
+    takes_chunks: AtomicBool,
+    chunks: Mutex<Option<Box<Assembly>>>,
 }
 
 /// What runs for a peer.
@@ -86,6 +90,8 @@ impl Peer {
             bytes_in: AtomicU64::new(0),
             work: OnceLock::new(),
             confirms: OnceLock::new(),
+            takes_chunks: AtomicBool::new(false),
+            chunks: Mutex::default(),
         })
     }
 
@@ -115,6 +121,21 @@ impl Peer {
     pub(crate) fn skip_hello(&self) {
         self.is_open.store(true, Ordering::Release);
         self.outbox.greeted();
+    }
+
+    /// The hello says what the peer can do.
+    pub(crate) fn set_capabilities(&self, capabilities: &[String]) {
+        let can = |word: &str| capabilities.iter().any(|capability| capability == word);
+        self.set_confirms(can(session::CONFIRM));
+        if can(session::CHUNKS) {
+            self.takes_chunks.store(true, Ordering::Release);
+            self.outbox.cut_frames();
+        }
+    }
+
+    /// Whether the peer may send large frames in pieces.
+    fn takes_chunks(&self) -> bool {
+        self.takes_chunks.load(Ordering::Acquire)
     }
 
     /// From now on the peer may send frames of this size.

@@ -16,8 +16,8 @@ use crate::session::methods;
 pub(crate) enum Arrived<'a> {
     /// Events of one kind in the binary layout that say nothing beside their data.
     Burst(Burst<'a>),
-    /// Another event in the binary layout, with the whole frame.
-    Event(EventFrame<'a>, &'a [u8]),
+    /// Another event in the binary layout, with the whole frame, and the memory that it has to itself.
+    Event(EventFrame<'a>, &'a [u8], Option<&'a Bytes>),
     /// Anything else, with the bytes that it was packed in.
     Message(Message, usize),
 }
@@ -88,7 +88,7 @@ impl Peer {
                             size = burst.frames.len();
                             Arrived::Burst(burst)
                         }
-                        None => Arrived::Event(event, rest.get(..size).unwrap_or_default()),
+                        None => Arrived::Event(event, rest.get(..size).unwrap_or_default(), None),
                     };
                     take(arrived)?;
                 }
@@ -96,12 +96,45 @@ impl Peer {
                     let message = self.unpack(Bytes::copy_from_slice(frame.body))?;
                     take(Arrived::Message(message, frame.body.len()))?;
                 }
+                Kind::Chunk if self.takes_chunks() => {
+                    let whole = self
+                        .chunks
+                        .lock()
+                        .get_or_insert_default()
+                        .take(&frame, self.max_frame())?;
+                    if let Some(whole) = whole {
+                        self.read_large(&whole, take)?;
+                    }
+                }
                 Kind::Heartbeat | Kind::Ignorable(_) => {}
                 other => return Err(bad_frame(format_args!("unexpected frame {other:?}"))),
             }
             rest = rest.get(size..).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Reads a frame that came in pieces.
+    fn read_large(
+        &self,
+        whole: &Bytes,
+        take: &mut impl FnMut(Arrived<'_>) -> Result<(), CarrierError>,
+    ) -> Result<(), CarrierError> {
+        let Split::Frame(frame) = sig_wire::split(whole, u32::MAX).map_err(bad_frame)? else {
+            return Err(bad_frame("an incomplete frame"));
+        };
+        match frame.kind {
+            Kind::Event => take(Arrived::Event(
+                EventFrame::parse(&frame).map_err(bad_frame)?,
+                whole,
+                Some(whole),
+            )),
+            Kind::Control => {
+                let message = self.unpack(whole.slice_ref(frame.body))?;
+                take(Arrived::Message(message, frame.body.len()))
+            }
+            other => Err(bad_frame(format_args!("a frame {other:?} in chunks"))),
+        }
     }
 
     fn unpack(&self, frame: Bytes) -> Result<Message, CarrierError> {

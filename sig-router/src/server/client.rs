@@ -421,7 +421,9 @@ impl Receiver for ClientSession {
         let mut phase = self.phase.lock();
         let read = self.peer.read(batch, |arrived| match (arrived, &mut *phase) {
             (Arrived::Burst(burst), Phase::Native(native)) => native.take_burst(self, burst),
-            (Arrived::Event(event, whole), Phase::Native(native)) => native.take_event_frame(self, &event, whole),
+            (Arrived::Event(event, whole, memory), Phase::Native(native)) => {
+                native.take_event_frame(self, &event, whole, memory)
+            }
             (Arrived::Burst(_) | Arrived::Event(..), Phase::Gone) => Ok(()),
             (Arrived::Burst(_) | Arrived::Event(..), _) => Err(before_hello()),
             (Arrived::Message(message, size), phase) => self.take_message(phase, message, size),

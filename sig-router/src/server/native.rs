@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use sig_core::{Call, EventMessage, EventName, MessageId, Outcome, RawJson, Reason, SenderName, Topic};
 use sig_wire::EventFrame;
@@ -29,7 +30,7 @@ use crate::request::Requests;
 use crate::session::params::{
     AddListener, AddListenerReply, AddSender, AddSenderReply, Cancel, RemoveListener, RemoveSender, RequestParams,
 };
-use crate::session::{CONFIRM, Hello, Offer, ParamsError, Refuse, code, methods, negotiate, read_params};
+use crate::session::{Hello, Offer, ParamsError, Refuse, abilities, code, methods, negotiate, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
 /// A client that speaks sig: its senders, its listeners, and the aliases of its events.
@@ -207,7 +208,7 @@ impl Native {
             router_id: shared.router_id.clone(),
             epoch: shared.epoch,
             versions: [sig_wire::VERSION; 2],
-            capabilities: vec![CONFIRM.to_owned()],
+            capabilities: abilities(),
             token: None,
         };
         let welcome = negotiate(&hello, &offer)?;
@@ -223,7 +224,7 @@ impl Native {
             .map_err(Fault::from)
             .and_then(|params| session.outbox().send(&Call::notice(methods::WELCOME, params).into()));
         sent.map_err(|error| Refuse::later(code::CLOSING, error.to_string()))?;
-        session.peer().set_confirms(&welcome.capabilities);
+        session.peer().set_capabilities(&welcome.capabilities);
         let asker: Weak<dyn Recall> = session.weak();
         session.outbox().set_asker(asker);
         session
@@ -278,10 +279,13 @@ impl Native {
         session: &ClientSession,
         event: &EventFrame<'_>,
         whole: &[u8],
+        memory: Option<&Bytes>,
     ) -> Result<(), Fault> {
         let published = self.published(event.header.alias)?;
         let content_type = content_type(event.ext)?;
-        let item = Item::from_frame(event.header.number, whole, content_type, event.payload).with_ext(event.ext);
+        let item = Item::from_frame(event.header.number, whole, content_type, event.payload)
+            .within(memory)
+            .with_ext(event.ext);
         let cost = item.cost(whole.len(), session.outbox().peer().encoding);
         Self::publish(session, published, item, cost as u64)
     }

@@ -36,6 +36,14 @@ pub(crate) mod code {
 /// The capability of a side that tells what became of events, where it is asked.
 pub(crate) const CONFIRM: &str = "confirm";
 
+/// The capability of a side that puts frames together which come in pieces.
+pub(crate) const CHUNKS: &str = "chunks";
+
+/// All that this side can do.
+pub(crate) fn abilities() -> Vec<String> {
+    vec![CONFIRM.to_owned(), CHUNKS.to_owned()]
+}
+
 /// What this program calls itself.
 const PRODUCT: &str = concat!("sig/", env!("CARGO_PKG_VERSION"));
 

@@ -22,7 +22,7 @@ pub(crate) use backoff::Backoff;
 pub use backoff::Reconnect;
 pub(crate) use credit::{Credit, Window};
 pub(crate) use heartbeat::{Heartbeat, Pulse};
-pub(crate) use hello::{CONFIRM, Goodbye, Hello, Offer, Refuse, Retry, Welcome, code, negotiate};
+pub(crate) use hello::{CHUNKS, CONFIRM, Goodbye, Hello, Offer, Refuse, Retry, Welcome, abilities, code, negotiate};
 pub(crate) use ledger::{Change, Ledger, Want, WantState, Wish};
 pub(crate) use pacer::{Next, Pacer};
 pub(crate) use parse::{ParamsError, read_params, read_response};

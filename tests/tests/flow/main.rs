@@ -17,6 +17,7 @@ mod cuts;
 mod frozen;
 mod joining;
 mod known;
+mod large;
 mod mixed;
 mod newest;
 mod pace;
