@@ -10,6 +10,9 @@ use sig_core::{Batch, CodecError};
 use sig_wire::frame::LEN_FIELD;
 use sig_wire::{Flags, Frame, Kind, encode_header};
 
+/// Most memory that a frame gets before it has come.
+const AT_ONCE: usize = 1024 * 1024;
+
 /// A large frame on its way out.
 #[derive(Debug)]
 pub(crate) struct Cut {
@@ -79,6 +82,10 @@ impl Assembly {
         };
         if chunk.body.is_empty() {
             return Err(CodecError::Frame("a chunk without anything in it".to_owned()));
+        }
+        if so_far.is_empty() {
+            let claimed = chunk.body.first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize);
+            so_far.reserve((LEN_FIELD + claimed).min(AT_ONCE));
         }
         so_far.extend_from_slice(chunk.body);
         let size = so_far.len() - LEN_FIELD.min(so_far.len());
