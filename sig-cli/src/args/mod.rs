@@ -3,12 +3,14 @@
 mod client;
 mod server;
 mod tools;
+mod zmq;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(crate) use client::{Doctor, Listen, Ls, Request, Target, Top, Trigger, Version};
 pub(crate) use server::{Demo, Serve};
 pub(crate) use tools::{Completions, Man};
+pub(crate) use zmq::{Forward, Pattern as ForwardPattern};
 
 use crate::exit;
 
@@ -57,6 +59,7 @@ pub(crate) enum Command {
     Ls(Ls),
     Top(Top),
     Doctor(Doctor),
+    Forward(Forward),
     Version(Version),
     Completions(Completions),
     Man(Man),

@@ -3,6 +3,7 @@
 mod completions;
 mod demo;
 mod doctor;
+mod forward;
 mod listen;
 mod ls;
 mod man;
@@ -53,6 +54,7 @@ async fn network(command: &Command, context: &mut Context) -> Result<Code, Failu
         Command::Ls(args) => ls::run(args, context).await,
         Command::Top(args) => top::run(args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Forward(args) => forward::run(args, context).await,
         Command::Version(args) => version::run(args, context).await,
         Command::Completions(_) | Command::Man(_) => Ok(Code::Done),
     }

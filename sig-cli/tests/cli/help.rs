@@ -23,7 +23,7 @@ fn golden(name: &str, text: &str) {
     );
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "serve",
     "listen",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 11] = [
     "ls",
     "top",
     "doctor",
+    "forward",
     "version",
     "completions",
     "man",

@@ -6,6 +6,8 @@
 
 mod demo;
 mod errors;
+#[cfg(unix)]
+mod forward;
 mod harness;
 mod help;
 mod inspect;
@@ -14,3 +16,5 @@ mod router;
 mod session;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod zeromq;
