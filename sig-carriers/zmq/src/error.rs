@@ -87,6 +87,22 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The text is no topic.
+    #[error("topic \"{topic}\": {reason}")]
+    Topic {
+        /// As it was given.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data of one message is not what was asked for.
+    #[error("data of a message of topic \"{topic}\" cannot be read: {reason}")]
+    Payload {
+        /// The topic of the message.
+        topic: String,
+        /// What is wrong with the data.
+        reason: String,
+    },
     /// An option, or a combination of them, that cannot be.
     #[error("invalid option: {0}")]
     Option(String),

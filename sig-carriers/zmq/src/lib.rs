@@ -9,6 +9,7 @@ mod frame;
 mod kind;
 mod message;
 mod options;
+mod pubsub;
 mod security;
 mod socket;
 
@@ -20,5 +21,6 @@ pub use frame::Frame;
 pub use kind::Kind;
 pub use message::Message;
 pub use options::{Heartbeat, Library, Options};
+pub use pubsub::{Published, Publisher, Subscriber, blocking};
 pub use security::{Admission, Credentials, Keypair, PublicKey, Security};
 pub use socket::{Endpoint, Socket};

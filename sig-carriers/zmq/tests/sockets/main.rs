@@ -9,4 +9,5 @@ mod ends;
 mod errors;
 mod forwarder;
 mod patterns;
+mod pubsub;
 mod world;
