@@ -57,7 +57,8 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
 async fn connect(url: &str) -> Result<ClientRouter, Failure> {
     let schemes = Schemes::new()
         .with("tcp", sig_carrier_tcp::TcpFactory::default())
-        .with("ipc", sig_carrier_ipc::IpcFactory);
+        .with("ipc", sig_carrier_ipc::IpcFactory)
+        .with("zmq", sig_carrier_zmq::ZmqFactory::default());
     let client = ClientRouter::connect(schemes.dial(url)?)?;
     client.ready(PATIENCE).await?;
     Ok(client)

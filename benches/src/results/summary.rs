@@ -5,9 +5,10 @@ use super::table::{figure, lines};
 use crate::systems::Side;
 
 /// The systems across, as they are measured and as people call them.
-const SYSTEMS: [(&str, &str); 10] = [
+const SYSTEMS: [(&str, &str); 11] = [
     ("sig-tcp", "sig tcp"),
     ("sig-ipc", "sig ipc"),
+    ("sig-zmq", "sig zmq"),
     ("sig-local", "sig local"),
     ("nats", "NATS"),
     ("zmq", "ZeroMQ"),

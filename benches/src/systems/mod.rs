@@ -102,6 +102,7 @@ pub(crate) fn all() -> Vec<Box<dyn System>> {
     vec![
         Box::new(sig::Sig::tcp()),
         Box::new(sig::Sig::ipc()),
+        Box::new(sig::Sig::zmq()),
         Box::new(sig::Local),
         Box::new(nats::Nats::default()),
         Box::new(zmq::Zmq::default()),

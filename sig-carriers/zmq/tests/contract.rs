@@ -4,13 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sig_carrier_zmq::{dial, listen};
-use sig_conformance::{Fixture, carrier_suite};
+use sig_conformance::{Fixture, Traits, carrier_suite};
 use sig_core::Carrier;
 
 fn pair_at(endpoint: &str) -> (Arc<dyn Carrier>, String) {
     let listener = listen(endpoint).expect("an endpoint that is free");
     let endpoint = listener.endpoint().to_owned();
     (Arc::new(listener), endpoint)
+}
+
+/// The long cases are as long as they are over TCP alone: what is above the transport is the same.
+fn less() -> Traits {
+    Traits::default().with_volume(20_000, 8 << 20)
 }
 
 struct Tcp;
@@ -51,6 +56,10 @@ impl Fixture for Ipc {
     fn dialler(&self, endpoint: &String) -> Arc<dyn Carrier> {
         Arc::new(dial(endpoint).expect("a valid endpoint"))
     }
+
+    fn traits(&self) -> Traits {
+        less()
+    }
 }
 
 #[cfg(unix)]
@@ -72,6 +81,10 @@ impl Fixture for Inproc {
 
     fn dialler(&self, endpoint: &String) -> Arc<dyn Carrier> {
         Arc::new(dial(endpoint).expect("a valid endpoint"))
+    }
+
+    fn traits(&self) -> Traits {
+        less()
     }
 }
 

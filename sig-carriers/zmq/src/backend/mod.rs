@@ -52,6 +52,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     /// What happens to the links from now on.
     fn monitor(&self) -> Result<Monitor, Error>;
 
+    /// The links that are there, for who missed events; `None` where the library does not tell.
+    async fn links(&self) -> Option<Vec<u64>> {
+        None
+    }
+
     /// Drops one link, by the number in its events. A peer that connected may come back.
     async fn drop_link(&self, link: u64) -> Result<(), Error>;
 

@@ -1,5 +1,6 @@
 //! The server's end: one ROUTER socket for all clients.
 
+mod delivering;
 mod reading;
 
 use std::io;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use sig_core::{Batch, CancellationToken, Carrier, CarrierError, ClientId, Disconnect, Profile, Uplink, async_trait};
 use tokio::time::Instant;
 
+pub(super) use self::delivering::{End, deliver_run};
 use self::reading::Reading;
-pub(super) use self::reading::{End, deliver_run};
 use super::link::Links;
 use super::{carrier_error, endpoint};
 use crate::backend::{self, Backend};

@@ -10,6 +10,7 @@ use sig_router::LinkState;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::Over;
 use crate::books::Books;
 use crate::flat::{self, Flat};
 use crate::gauges::Gauges;
@@ -54,14 +55,14 @@ const STAYING: usize = 2;
 /// # Errors
 ///
 /// What failed.
-pub(crate) async fn run(seed: u64, lasts: Duration) -> Result<String, String> {
+pub(crate) async fn run(seed: u64, lasts: Duration, over: Option<Over>) -> Result<String, String> {
     let before = Gauges::read();
     let books = Books::new();
     let mut failure = books.failure();
     let outcome = tokio::select! {
         biased;
         failed = failure.wait_for(Option::is_some) => Err(failed.ok().and_then(|failed| failed.clone()).unwrap_or_default()),
-        outcome = go_on(seed, lasts, &books) => outcome,
+        outcome = go_on(seed, lasts, over, &books) => outcome,
     };
     // What came last counts too.
     let failed = failure.borrow().clone();
@@ -73,9 +74,9 @@ pub(crate) async fn run(seed: u64, lasts: Duration) -> Result<String, String> {
     Ok(flat)
 }
 
-async fn go_on(seed: u64, lasts: Duration, books: &Arc<Books>) -> Result<String, String> {
+async fn go_on(seed: u64, lasts: Duration, over: Option<Over>, books: &Arc<Books>) -> Result<String, String> {
     let text = |fault: Fault| fault.to_string();
-    let mut chaos = Chaos::new(seed, Arc::clone(books)).await.map_err(text)?;
+    let mut chaos = Chaos::new(seed, over, Arc::clone(books)).await.map_err(text)?;
     chaos.settle().await?;
     let (began, mut flat) = (Instant::now(), Flat::new(Gauges::read().tasks));
     let mut peak = 0;
@@ -106,8 +107,8 @@ async fn go_on(seed: u64, lasts: Duration, books: &Arc<Books>) -> Result<String,
 }
 
 impl Chaos {
-    async fn new(seed: u64, books: Arc<Books>) -> Result<Self, Fault> {
-        let (world, tasks) = (World::new()?, Tasks::new()?);
+    async fn new(seed: u64, over: Option<Over>, books: Arc<Books>) -> Result<Self, Fault> {
+        let (world, tasks) = (World::new(over)?, Tasks::new()?);
         let (own, veteran) = (world.own(&tasks), world.veteran(&tasks).await?);
         veteran.spawn("listener", hear::stay(Arc::clone(&books), veteran.side.clone()));
         Ok(Self {

@@ -35,6 +35,18 @@ struct Args {
     /// Repeats a run's choices, if not its timing.
     #[arg(long)]
     seed: Option<u64>,
+    /// Let all clients come over this carrier.
+    #[arg(long, value_enum)]
+    over: Option<Over>,
+}
+
+/// A carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Over {
+    Tcp,
+    Ipc,
+    Local,
+    Zmq,
 }
 
 #[tokio::main]
@@ -45,8 +57,13 @@ async fn main() -> ExitCode {
         0 => Duration::from_secs(20),
         seconds => Duration::from_secs(seconds),
     };
-    println!("soak --seconds {} --seed {seed}", lasts.as_secs());
-    match chaos::run(seed, lasts).await {
+    let over = args.over.map(|over| format!(" --over {over:?}").to_lowercase());
+    println!(
+        "soak --seconds {} --seed {seed}{}",
+        lasts.as_secs(),
+        over.unwrap_or_default()
+    );
+    match chaos::run(seed, lasts, args.over).await {
         Ok(flat) => {
             println!("nothing was lost unreported, and nothing reordered");
             println!("{flat}");

@@ -11,6 +11,8 @@ use sig_tests::proxy::{Cable, Proxy};
 use sig_tests::rig::{WAIT, client_of, client_over};
 use tempfile::TempDir;
 
+use crate::Over;
+
 /// Anything that goes wrong while the world is made.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -20,11 +22,14 @@ pub(crate) struct World {
     tcp: String,
     ipc: String,
     local: Arc<Local>,
+    /// Its port at which ZeroMQ listens.
+    zmq: String,
+    over: Option<Over>,
     _directory: TempDir,
 }
 
 impl World {
-    pub(crate) fn new() -> Result<Self, Fault> {
+    pub(crate) fn new(over: Option<Over>) -> Result<Self, Fault> {
         let server = ServerRouter::new()?;
         let listener = sig_carrier_tcp::listen("127.0.0.1:0")?;
         let tcp = listener.medium().local_addr().to_string();
@@ -36,37 +41,66 @@ impl World {
         }
         let local = Arc::new(Local::new());
         server.attach(Arc::clone(&local) as _);
+        let zmq = sig_carrier_zmq::listen("tcp://127.0.0.1:*")?;
+        let endpoint = zmq.endpoint().trim_start_matches("tcp://").to_owned();
+        server.attach(Arc::new(zmq));
         Ok(Self {
             server,
             tcp,
             ipc,
             local,
+            zmq: endpoint,
+            over,
             _directory: directory,
         })
     }
 
     /// A client over a random carrier.
     pub(crate) async fn client(&self, random: &mut Rng, tasks: &Tasks) -> Result<Member, Fault> {
-        let mut cable = None;
-        let client = match random.u32(0..4) {
-            0 if cfg!(unix) => client_over(sig_carrier_ipc::dial(&self.ipc)?),
-            1 => client_over(self.local.dialer()),
-            2 => client_of(&self.tcp),
-            _ => {
-                let proxy = Proxy::to(&self.tcp).await;
-                let client = client_of(&proxy.address.to_string());
-                cable = Some(proxy);
-                client
+        let carrier = self.over.unwrap_or_else(|| match random.u32(0..6) {
+            0 if cfg!(unix) => Over::Ipc,
+            1 => Over::Local,
+            2 | 3 => Over::Zmq,
+            _ => Over::Tcp,
+        });
+        let address = match carrier {
+            Over::Ipc => {
+                return self
+                    .member(client_over(sig_carrier_ipc::dial(&self.ipc)?), None, tasks)
+                    .await;
             }
+            Over::Local => return self.member(client_over(self.local.dialer()), None, tasks).await,
+            Over::Zmq => &self.zmq,
+            Over::Tcp => &self.tcp,
         };
+        // Half of them over a link that can be cut.
+        let cable = match random.bool() {
+            true => Some(Proxy::to(address).await),
+            false => None,
+        };
+        let client = self.dial(carrier, cable.as_ref())?;
         self.member(client, cable, tasks).await
     }
 
     /// A client that stays as long as the server, over a link that is cut now and then.
     pub(crate) async fn veteran(&self, tasks: &Tasks) -> Result<Member, Fault> {
-        let proxy = Proxy::to(&self.tcp).await;
-        let client = client_of(&proxy.address.to_string());
-        self.member(client, Some(proxy), tasks).await
+        let over_zmq = self.over == Some(Over::Zmq);
+        let carrier = if over_zmq { Over::Zmq } else { Over::Tcp };
+        let cable = Proxy::to(if over_zmq { &self.zmq } else { &self.tcp }).await;
+        let client = self.dial(carrier, Some(&cable))?;
+        self.member(client, Some(cable), tasks).await
+    }
+
+    /// A client over TCP or ZeroMQ, through a cable where there is one.
+    fn dial(&self, carrier: Over, cable: Option<&Proxy>) -> Result<ClientRouter, Fault> {
+        let cable = cable.map(|cable| cable.address.to_string());
+        Ok(match carrier {
+            Over::Zmq => {
+                let address = cable.as_ref().unwrap_or(&self.zmq);
+                client_over(sig_carrier_zmq::dial(&format!("tcp://{address}"))?)
+            }
+            _ => client_of(cable.as_ref().unwrap_or(&self.tcp)),
+        })
     }
 
     async fn member(&self, client: ClientRouter, cable: Option<Proxy>, tasks: &Tasks) -> Result<Member, Fault> {

@@ -16,8 +16,14 @@ use self::subscriptions::Subscriptions;
 use super::{Backend, Monitor, Subscription, TrySend};
 use crate::{Error, Kind, Message, Options};
 
-/// How many events of links wait for a monitor. A start of a thousand peers fits.
-const EVENTS: usize = 8192;
+/// How many events of links wait for a monitor. Room for all of them is held from the first monitor on.
+const fn events_of(kind: Kind) -> usize {
+    match kind {
+        // One link, as a rule.
+        Kind::Dealer | Kind::Req | Kind::Pair | Kind::Channel | Kind::Client => 64,
+        _ => 1024,
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -35,7 +41,7 @@ impl Socket {
                 fix: "leave the choice of the library to Library::Auto, with the feature `libzmq`",
             });
         };
-        let settings = settings::of(options).monitor_capacity(EVENTS);
+        let settings = settings::of(options).monitor_capacity(events_of(kind));
         let inner = omq_tokio::Socket::try_new(socket_type, settings)
             .map_err(|error| Asked::of(kind, "be opened").error(error))?;
         Ok(Self {
@@ -180,6 +186,11 @@ impl Backend for Socket {
     fn monitor(&self) -> Result<Monitor, Error> {
         let stream: MonitorStream = self.inner.monitor();
         Ok(Monitor(Box::new(events::Events(stream))))
+    }
+
+    async fn links(&self) -> Option<Vec<u64>> {
+        let links = self.inner.connections().await.ok()?;
+        Some(links.iter().map(|link| link.connection_id).collect())
     }
 
     async fn drop_link(&self, link: u64) -> Result<(), Error> {

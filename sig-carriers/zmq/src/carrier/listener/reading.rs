@@ -1,21 +1,19 @@
 //! The task that reads a ROUTER socket: it tells the clients apart, and when they come and go.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use sig_core::{Batch, Carrier as _, CarrierError, Client, CodecError, Disconnect, PeerInfo, Reason, Uplink};
-use sig_wire::{Encoding as WireEncoding, Preface};
+use sig_core::{Carrier as _, CarrierError, Disconnect, Reason, Uplink};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
+use super::delivering::{End, From};
 use super::{Door, Listener};
 use crate::Message;
 use crate::backend::{Backend, LinkEvent, Monitor};
 use crate::carrier::foreign;
-use crate::carrier::link::Registered;
 use crate::carrier::peers::{Peer, Peers};
-use crate::carrier::spoken::{First, Spoken, body_of, check_frame, whole_frames};
+use crate::carrier::spoken::Spoken;
 use crate::carrier::{GOODBYE, carrier_error};
 
 /// Most messages that are read until other things are looked at.
@@ -23,23 +21,17 @@ const BURST: usize = 64;
 
 /// One run of a listener.
 pub(super) struct Reading<'a> {
-    carrier: &'a Listener,
-    router: &'a Uplink,
-    socket: Arc<dyn Backend>,
+    pub(super) carrier: &'a Listener,
+    pub(super) router: &'a Uplink,
+    pub(super) socket: Arc<dyn Backend>,
     monitor: Monitor,
-    peers: Peers,
+    pub(super) peers: Peers,
     /// Links that are down, each until this many messages were read: what came by it may be among them.
     down: VecDeque<(u64, Disconnect, u64)>,
     /// Messages that were read.
     taken: u64,
-}
-
-/// Who sent a message.
-struct From {
-    number: u64,
-    route: Bytes,
-    is_req: bool,
-    address: String,
+    /// Events of links were missed.
+    missed: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -57,6 +49,7 @@ impl<'a> Reading<'a> {
             peers: Peers::default(),
             down: VecDeque::new(),
             taken: 0,
+            missed: false,
         })
     }
 
@@ -64,6 +57,9 @@ impl<'a> Reading<'a> {
     pub(super) async fn run(mut self, door: &Door) -> Result<(), CarrierError> {
         let mut is_open = true;
         let ended = loop {
+            if std::mem::take(&mut self.missed) {
+                self.recount().await;
+            }
             let drained = match self.drain().await {
                 Ok(drained) => drained,
                 Err(error) => break Err(error),
@@ -114,6 +110,28 @@ impl<'a> Reading<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Finds the clients whose end was missed.
+    async fn recount(&mut self) {
+        let Some(links) = self.socket.links().await else {
+            return warn!("clients may have left that are still shown: their heartbeats will tell");
+        };
+        let links: HashSet<u64> = links.into_iter().collect();
+        let gone = self
+            .peers
+            .clients()
+            .map(|(number, ..)| number)
+            .filter(|number| !links.contains(number));
+        for number in gone.collect::<Vec<_>>() {
+            self.is_down(number, Disconnect::link_lost("it left with many others"));
+        }
+    }
+
+    /// What a link that is down brought before may not have been read yet, but lies in front of what is sent from now on.
+    fn is_down(&mut self, number: u64, why: Disconnect) {
+        let until = self.taken + u64::from(self.carrier.options.receive_high_water) + BURST as u64;
+        self.down.push_back((number, why, until));
     }
 
     /// Does what was asked for meanwhile, and what is due.
@@ -167,17 +185,18 @@ impl<'a> Reading<'a> {
     fn note(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Disconnected { link, reason, by_peer } => {
-                // What it sent before may not have been read yet, but lies in front of what is sent from now on.
-                let until = self.taken + u64::from(self.carrier.options.receive_high_water) + BURST as u64;
                 let why = if by_peer {
                     Disconnect::closed()
                 } else {
                     Disconnect::link_lost(reason)
                 };
-                self.down.push_back((link.number, why, until));
+                self.is_down(link.number, why);
             }
             LinkEvent::Refused { endpoint, reason } => info!(endpoint, reason, "connection refused"),
-            LinkEvent::Missed(events) => warn!(events, "too many peers came and went at once to notice all of them"),
+            LinkEvent::Missed(events) => {
+                debug!(events, "peers came and went faster than it was noticed");
+                self.missed = true;
+            }
             LinkEvent::Connected(_) | LinkEvent::Delayed { .. } => {}
         }
     }
@@ -212,54 +231,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The first message of a peer.
-    async fn greet(&mut self, from: From, message: Message) {
-        let read = body_of(message);
-        let delimited = read.as_ref().is_ok_and(|(_, delimited)| *delimited) || from.is_req;
-        let first = match &read {
-            Ok((body, delimited)) => First::of(body, *delimited, from.is_req),
-            Err(why) => First::Stranger(why.clone()),
-        };
-        let (spoken, answer) = match first {
-            First::Offer(offer) => {
-                let ours = Preface::new(WireEncoding::Sig1);
-                match ours.negotiate(&offer) {
-                    Ok(version) => (Spoken::Runs, Some(Preface::chosen(version, ours.encoding))),
-                    Err(error) => {
-                        info!(address = from.address, %error, "connection refused");
-                        self.say(&from, false, Bytes::copy_from_slice(&ours.encode()));
-                        return self.part_from(from.number);
-                    }
-                }
-            }
-            First::Speaks(spoken) => (spoken, None),
-            First::Stranger(why) => {
-                info!(address = from.address, why, "a message of no client");
-                return self.say(&from, delimited, foreign::unreadable(&why));
-            }
-        };
-        // One program, or two that chose the same name: ZeroMQ routes to the newer link from now on.
-        if let Some(former) = self.peers.with_route(&from.route) {
-            self.retire(former, Disconnect::link_lost("a newer link has the same identity"))
-                .await;
-        }
-        let number = from.number;
-        let Some((client, link)) = self.announce(from, spoken, answer).await else {
-            return self.part_from(number);
-        };
-        self.peers.insert(number, client, link);
-        // An offer has had its answer; anything else counts as what comes later does.
-        if answer.is_none()
-            && let Ok((body, delimited)) = read
-            && let Some(Peer::Open { client, link }) = self.peers.get(number)
-            && let Err(end) = self.deliver_body(client, link, body, delimited).await
-        {
-            self.end(number, end).await;
-        }
-    }
-
     /// A client cannot stay.
-    async fn end(&mut self, number: u64, end: End) {
+    pub(super) async fn end(&mut self, number: u64, end: End) {
         let why = match end {
             End::Goodbye => Disconnect::closed(),
             End::Kick(error) => Disconnect::new(Reason::Kicked, error.to_string()),
@@ -275,78 +248,8 @@ impl<'a> Reading<'a> {
         self.retire(number, why).await;
     }
 
-    /// Makes a client of a peer; `None` when the router does not take it.
-    async fn announce(&self, from: From, spoken: Spoken, answer: Option<Preface>) -> Option<(Client, Registered)> {
-        let mut info = PeerInfo::new(format!("zmq:{}", from.address), spoken.encoding());
-        info.max_frame = self.carrier.profile().max_frame;
-        let link = self.carrier.links.register(&self.socket, Some(from.route), spoken);
-        if let Some(answer) = answer {
-            // Before the router can send anything.
-            link.say(Bytes::copy_from_slice(&answer.encode()));
-        }
-        match self.carrier.handle_client_connected(self.router, link.id(), info).await {
-            Ok(client) => Some((client, link)),
-            Err(error) => {
-                info!(address = from.address, %error, "connection refused");
-                if let Spoken::Json { .. } = spoken {
-                    link.say(foreign::unreadable(&error.to_string()));
-                }
-                link.part();
-                None
-            }
-        }
-    }
-
-    async fn deliver(&self, client: &Client, link: &Registered, message: Message) -> Result<(), End> {
-        match body_of(message) {
-            Ok((body, delimited)) => self.deliver_body(client, link, body, delimited).await,
-            Err(why) => match link.spoken() {
-                Spoken::Json { .. } => {
-                    link.say(foreign::unreadable(&why));
-                    Ok(())
-                }
-                Spoken::Runs | Spoken::Frames => Err(End::Unreadable(CodecError::Frame(why).into())),
-            },
-        }
-    }
-
-    async fn deliver_body(&self, client: &Client, link: &Registered, body: Bytes, delimited: bool) -> Result<(), End> {
-        match link.spoken() {
-            Spoken::Runs if body.is_empty() => Err(End::Goodbye),
-            Spoken::Runs | Spoken::Frames if delimited => Err(End::Unreadable(
-                CodecError::Frame("an empty part before a frame".to_owned()).into(),
-            )),
-            Spoken::Runs => deliver_run(self.carrier, client, body).await,
-            Spoken::Frames => {
-                check_frame(&body, client.max_frame()).map_err(|error| End::Unreadable(error.into()))?;
-                let mut batch = Batch::of_frames(sig_core::Encoding::Sig1);
-                batch.push_frame(body);
-                self.carrier.handle_rx(client, &mut batch).await.map_err(End::Kick)
-            }
-            Spoken::Json { .. } => match foreign::read(&body, client.max_frame()) {
-                Ok(mut batch) => self.carrier.handle_rx(client, &mut batch).await.map_err(End::Kick),
-                Err(why) => {
-                    client.heard();
-                    link.say(foreign::unreadable(&why));
-                    Ok(())
-                }
-            },
-        }
-    }
-
-    /// Answers a peer that is no client.
-    fn say(&self, to: &From, delimited: bool, body: Bytes) {
-        let message = Message::from(body);
-        let message = if delimited {
-            message.with_front(Bytes::new())
-        } else {
-            message
-        };
-        let _ = self.socket.try_send(message.with_front(to.route.clone()));
-    }
-
     /// A client is none any more: its link has the time of a goodbye to go by itself.
-    async fn retire(&mut self, number: u64, why: Disconnect) {
+    pub(super) async fn retire(&mut self, number: u64, why: Disconnect) {
         if let Some(Peer::Open { client, link } | Peer::Refused { client, link }) = self.peers.remove(number) {
             link.part();
             drop(link);
@@ -355,7 +258,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn part_from(&mut self, number: u64) {
+    pub(super) fn part_from(&mut self, number: u64) {
         self.peers.part(number, Instant::now() + GOODBYE);
     }
 
@@ -396,41 +299,6 @@ impl<'a> Reading<'a> {
         }
         self.socket.close(self.carrier.linger).await;
     }
-}
-
-/// Why a client cannot stay.
-pub(in crate::carrier) enum End {
-    /// It said goodbye.
-    Goodbye,
-    /// The router does not want it any more.
-    Kick(CarrierError),
-    /// What it sent cannot be read.
-    Unreadable(CarrierError),
-}
-
-/// Hands the frames of one message to the router.
-pub(in crate::carrier) async fn deliver_run<C: sig_core::Carrier>(
-    carrier: &C,
-    client: &Client,
-    body: Bytes,
-) -> Result<(), End> {
-    // Without a copy where nobody else has a part of the same buffer.
-    let mut bytes = body.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    while !bytes.is_empty() {
-        // The limit is asked for each time: a hello raises it for what follows.
-        let whole = whole_frames(&bytes, client.max_frame());
-        if whole.size == 0 {
-            let why = whole.then.unwrap_or_else(|| "a message without a frame".to_owned());
-            return Err(End::Unreadable(CodecError::Frame(why).into()));
-        }
-        let mut batch = Batch::from_stream(if whole.size == bytes.len() {
-            std::mem::take(&mut bytes)
-        } else {
-            bytes.split_to(whole.size)
-        });
-        carrier.handle_rx(client, &mut batch).await.map_err(End::Kick)?;
-    }
-    Ok(())
 }
 
 impl std::fmt::Debug for Reading<'_> {
