@@ -84,7 +84,10 @@ impl Assembly {
             return Err(CodecError::Frame("a chunk without anything in it".to_owned()));
         }
         if so_far.is_empty() {
-            let claimed = chunk.body.first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize);
+            let claimed = chunk
+                .body
+                .first_chunk()
+                .map_or(0, |len| u32::from_le_bytes(*len) as usize);
             so_far.reserve((LEN_FIELD + claimed).min(AT_ONCE));
         }
         so_far.extend_from_slice(chunk.body);

@@ -40,6 +40,11 @@ impl Bulk {
         self.rest.is_empty() && self.front.is_empty()
     }
 
+    /// Whether something large waits, or what is behind it.
+    pub(super) fn has_large(&self) -> bool {
+        !self.front.is_empty()
+    }
+
     /// All that waits.
     pub(super) fn load(&self) -> Load {
         self.in_front + self.in_rest

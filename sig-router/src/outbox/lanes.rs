@@ -191,6 +191,11 @@ impl Lanes {
         self.fast.is_empty() && self.large.as_ref().is_none_or(|large| large.is_empty()) && self.has_no_events()
     }
 
+    /// Whether pieces of a large event, or what is behind it, wait.
+    pub(super) fn has_large(&self) -> bool {
+        self.bulk.has_large()
+    }
+
     /// Whether no event waits that could be sent now, and nothing among the events.
     pub(super) fn has_no_events(&self) -> bool {
         self.bulk.is_empty() && self.backlog.is_empty()

@@ -21,6 +21,19 @@ const BURST: Duration = Duration::from_micros(2);
 /// So many bytes do not wait for more.
 const PORTION: usize = 32 * 1024;
 
+/// So many pieces of a large frame go one behind the other before it is left to the task.
+const PIECES: usize = 4;
+
+/// What became of a batch in the caller's hands.
+enum Sent {
+    /// Nothing is left.
+    All,
+    /// The next piece of a large frame is in hand.
+    NextInHand,
+    /// What is left is the task's affair.
+    LeftToTask,
+}
+
 /// Whether so many bytes more fill another portion.
 pub(super) fn fills_portion(waiting: usize, more: usize) -> bool {
     waiting / PORTION != (waiting + more) / PORTION
@@ -45,30 +58,51 @@ impl Outbox {
     pub(crate) fn send_now(&self) {
         self.unsent.store(false, Ordering::Relaxed);
         let mut batch = Batch::new(self.peer.encoding);
-        if !self.take_promptly(&mut batch) {
-            return self.wake.notify_one();
+        if self.take_promptly(&mut batch) {
+            for left in (0..PIECES).rev() {
+                match self.send_in_hand(&mut batch, left > 0) {
+                    Sent::All => return,
+                    Sent::NextInHand => {}
+                    Sent::LeftToTask => break,
+                }
+            }
         }
-        let all = self.carrier.try_handle_tx(self.id, &mut batch);
+        self.wake.notify_one();
+    }
+
+    /// Hands the batch in the caller's hands to the carrier; what follows of a large frame may be in it afterwards.
+    fn send_in_hand(&self, batch: &mut Batch, goes_on: bool) -> Sent {
+        let mut released = Vec::new();
+        let all = self.carrier.try_handle_tx(self.id, batch);
         let now = clock::now();
         let mut state = self.state.lock();
-        if matches!(all, Ok(true)) {
-            state.last_sent = now;
-            state.hands = Hands::Nobody;
-            batch.clear();
-            state.spare = Some(batch);
-            let in_hand = std::mem::take(&mut state.in_hand);
-            state.tally.flushed += in_hand as u64;
-            let is_done = !state.closed && matches!(&state.lanes, Sending::Free(lanes) if lanes.is_empty());
-            if is_done && state.missed.is_empty() && state.catch_ups.is_empty() {
-                return;
-            }
-        } else {
+        let mut next = Batch::new(self.peer.encoding);
+        std::mem::swap(batch, &mut next);
+        if !matches!(all, Ok(true)) {
             // An error shows again when the task goes on with it.
             state.hands = Hands::Task;
-            state.rest = Some(batch);
+            state.rest = Some(next);
+            return Sent::LeftToTask;
         }
-        drop(state);
-        self.wake.notify_one();
+        next.clear();
+        (state.last_sent, state.hands, state.spare) = (now, Hands::Nobody, Some(next));
+        let in_hand = std::mem::take(&mut state.in_hand);
+        state.tally.flushed += in_hand as u64;
+        let Sending::Free(lanes) = &state.lanes else {
+            return Sent::LeftToTask;
+        };
+        if goes_on && lanes.has_large() {
+            let form = self.form(state.max_frame);
+            if matches!(state.take(now, batch, form, &mut released), Take::Ready) {
+                state.hands = Hands::Caller;
+                drop(state);
+                release_all(released);
+                return Sent::NextInHand;
+            }
+            return Sent::LeftToTask;
+        }
+        let is_done = !state.closed && lanes.is_empty() && state.missed.is_empty() && state.catch_ups.is_empty();
+        if is_done { Sent::All } else { Sent::LeftToTask }
     }
 
     /// The task has sent what it took.

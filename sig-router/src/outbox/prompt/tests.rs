@@ -8,7 +8,7 @@ use sig_core::{
     async_trait,
 };
 
-use super::PORTION;
+use super::{PIECES, PORTION};
 use crate::hub::{EventRecord, Hub};
 use crate::outbox::{Heading, Outbox};
 use crate::outlet::{Item, Terms};
@@ -139,4 +139,20 @@ async fn who_was_woken_and_had_the_core_meanwhile_does_not_split_a_burst() {
         bench.trigger(64);
     }
     assert_eq!(bench.sent().len(), 1, "only the first went by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_pieces_of_a_large_event_go_at_once_and_the_rest_with_the_task() {
+    let mut bench = Bench::new(Duration::ZERO);
+    bench.outbox.cut_frames();
+    bench.trigger(600 * 1024);
+    assert_eq!(bench.sent().len(), PIECES);
+    bench.trigger(64);
+    assert!(bench.sent().is_empty(), "it stays behind the large one");
+    bench.outbox.finish();
+    let sent = Arc::clone(&bench.outbox).send_all().now_or_never();
+    assert!(matches!(sent, Some(Ok(()))));
+    // Five more whole ones, what is left, and the small one.
+    assert_eq!(bench.sent().len(), 10 - PIECES + 1);
+    assert_eq!(bench.outbox.tally().flushed, 2);
 }
