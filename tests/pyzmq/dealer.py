@@ -1,10 +1,12 @@
 """A client of a sig router over one ZeroMQ socket of pyzmq: pysig's JSON, one document in each message.
 
-    dealer.py ENDPOINT [DEALER|REQ] [IDENTITY]
+    dealer.py ENDPOINT [DEALER|REQ] [IDENTITY] [SECURITY]
+
+SECURITY is a JSON object: {"plain": [NAME, PASSWORD]} or {"curve": [SERVER, PUBLIC, SECRET]}, with keys in Z85.
 
 Each line of standard input is a JSON array: ["call", METHOD, PARAMS] or ["send", FRAME, ..]. Each line of standard output is an object:
 {"reply": ..} for what a call came to, {"signal": ..} for an event that was pushed here, {"request": ..} for a request that was answered
-here, {"other": ..} for anything else.
+here, {"refused": ..} when the router refuses to shake hands, {"other": ..} for anything else.
 """
 
 import json
@@ -12,15 +14,23 @@ import os
 import sys
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 
 class Client:
-    def __init__(self, endpoint, kind, identity):
+    def __init__(self, endpoint, kind, identity, security):
         self.kind = kind
         self.socket = zmq.Context.instance().socket(getattr(zmq, kind))
         self.socket.linger = 500
         if identity:
             self.socket.identity = identity.encode()
+        if "plain" in security:
+            self.socket.plain_username, self.socket.plain_password = (text.encode() for text in security["plain"])
+        if "curve" in security:
+            keys = (key.encode() for key in security["curve"])
+            self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = keys
+        failed = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+        self.monitor = self.socket.get_monitor_socket(failed)
         self.socket.connect(endpoint)
         self.last = 0
 
@@ -44,12 +54,15 @@ class Client:
     def run(self):
         poller, lines = zmq.Poller(), b""
         poller.register(self.socket, zmq.POLLIN)
+        poller.register(self.monitor, zmq.POLLIN)
         poller.register(sys.stdin.fileno(), zmq.POLLIN)
         say(ready=True)
         while True:
             ready = dict(poller.poll())
             if self.socket in ready:
                 self.take(json.loads(self.socket.recv()))
+            if self.monitor in ready:
+                say(refused=recv_monitor_message(self.monitor)["event"].name)
             if sys.stdin.fileno() in ready:
                 read = os.read(sys.stdin.fileno(), 65536)
                 if not read:
@@ -69,4 +82,5 @@ def say(**what):
 
 
 if __name__ == "__main__":
-    Client(sys.argv[1], (sys.argv[2:] or ["DEALER"])[0], (sys.argv[3:] or [""])[0]).run()
+    endpoint, kind, identity, security = (sys.argv[1:] + ["DEALER", "", "{}"][len(sys.argv) - 2 :])[:4]
+    Client(endpoint, kind, identity, json.loads(security)).run()

@@ -58,7 +58,17 @@ impl Pyzmq {
     ///
     /// When it cannot be started.
     pub async fn client(&self, endpoint: &str, kind: &str, identity: &str) -> Client {
-        let mut process = self.run("dealer.py", &[endpoint, kind, identity]);
+        self.secure_client(endpoint, kind, identity, &serde_json::json!({}))
+            .await
+    }
+
+    /// The same, that proves who it is.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub async fn secure_client(&self, endpoint: &str, kind: &str, identity: &str, security: &Value) -> Client {
+        let mut process = self.run("dealer.py", &[endpoint, kind, identity, &security.to_string()]);
         process.says_line(r#"{"ready": true}"#).await;
         Client { process }
     }

@@ -6,5 +6,6 @@
 )]
 
 mod clients;
+mod credentials;
 mod together;
 mod world;

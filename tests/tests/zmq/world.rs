@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sig_carrier_zmq::ZmqFactory;
 use sig_router::{ClientRouter, ServerRouter};
 use sig_tests::rig::{client_over, connected};
 
@@ -13,7 +14,13 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start() -> Self {
-        let carrier = sig_carrier_zmq::listen("tcp://127.0.0.1:*").expect("a free port");
+        Self::at("zmq:tcp://127.0.0.1:*")
+    }
+
+    /// At a URL.
+    pub(crate) fn at(url: &str) -> Self {
+        let url = url.parse().expect("a URL");
+        let carrier = ZmqFactory::default().listener(&url).expect("a free port");
         let endpoint = carrier.endpoint().to_owned();
         let router = ServerRouter::new().expect("a runtime");
         router.attach(Arc::new(carrier));
