@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::json;
 use sig_carrier_zmq::{Keypair, ZmqFactory};
@@ -31,7 +30,7 @@ fn certificate(keys: &Keypair) -> String {
 fn client(served: &Served, options: &str) -> ClientRouter {
     let url = format!("zmq:{}?{options}", served.endpoint);
     let carrier = ZmqFactory::default().dial(&url.parse().unwrap()).unwrap();
-    ClientRouter::connect(Arc::from(carrier)).unwrap()
+    ClientRouter::connect(carrier).unwrap()
 }
 
 /// It is not let in, and nothing that it says of that has a secret in it.
