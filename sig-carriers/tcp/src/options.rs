@@ -25,6 +25,7 @@ use crate::HEARTBEAT;
 pub struct Options {
     nodelay: bool,
     keepalive: Option<Duration>,
+    notsent_lowat: u32,
     pub(crate) backlog: i32,
     pub(crate) connect_timeout: Duration,
 }
@@ -34,6 +35,7 @@ impl Default for Options {
         Self {
             nodelay: true,
             keepalive: Some(HEARTBEAT),
+            notsent_lowat: 256 * 1024,
             backlog: 1024,
             connect_timeout: Duration::from_secs(10),
         }
@@ -65,6 +67,13 @@ impl Options {
         }
     }
 
+    /// From how many bytes on that it has not sent yet the system takes no more (`TCP_NOTSENT_LOWAT`, on Linux; 256 KiB
+    /// unless set). What is urgent can only overtake what the system does not have yet.
+    #[must_use]
+    pub fn notsent_lowat(self, notsent_lowat: u32) -> Self {
+        Self { notsent_lowat, ..self }
+    }
+
     /// How many connections may wait to be accepted.
     #[must_use]
     pub fn backlog(self, backlog: u16) -> Self {
@@ -93,6 +102,8 @@ impl Options {
     fn try_apply(&self, stream: &TcpStream) -> io::Result<()> {
         let socket = SockRef::from(stream);
         socket.set_tcp_nodelay(self.nodelay)?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_notsent_lowat(self.notsent_lowat)?;
         if let Some(idle) = self.keepalive {
             // One probe after `idle`, four more over as long again: gone after 2.33 times `idle`.
             let keepalive = TcpKeepalive::new().with_time(idle);
@@ -113,5 +124,22 @@ impl Options {
             socket.set_tcp_user_timeout(Some(idle * 5 / 2))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn little_waits_in_the_system_unsent() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let set = || SockRef::from(&stream).tcp_notsent_lowat().expect("the option");
+        Options::new().apply(&stream);
+        assert_eq!(set(), 256 * 1024);
+        Options::new().notsent_lowat(4096).apply(&stream);
+        assert_eq!(set(), 4096);
     }
 }
