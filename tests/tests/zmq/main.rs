@@ -7,5 +7,8 @@
 
 mod clients;
 mod credentials;
+mod peer;
+mod secured;
+mod sockets;
 mod together;
 mod world;
