@@ -9,5 +9,6 @@ mod ends;
 mod errors;
 mod forwarder;
 mod patterns;
+mod predecessors;
 mod pubsub;
 mod world;
