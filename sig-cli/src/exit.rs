@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// The part of the help that documents [`Code`].
 pub(crate) const HELP: &str = "\
 Exit codes:
-    0  done; also when a command that runs until stopped (serve, demo, listen, top, forward) was stopped
+    0  done; also when a command that runs until stopped (serve, demo, listen, top, forward, relay) was stopped
     1  failed: the handler of a request reported an error, a listener lost an event that was to be
        confirmed, doctor found something, or the system failed
     2  wrong usage: an option, address, topic or JSON text

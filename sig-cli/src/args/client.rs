@@ -233,7 +233,7 @@ pub(crate) struct Version {
     pub(crate) target: Target,
 }
 
-fn sender(text: &str) -> Result<SenderName, NameError> {
+pub(super) fn sender(text: &str) -> Result<SenderName, NameError> {
     SenderName::new(text)
 }
 

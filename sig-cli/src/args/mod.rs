@@ -1,6 +1,7 @@
 //! What can be written on the command line.
 
 mod client;
+mod relay;
 mod server;
 mod tools;
 mod zmq;
@@ -8,6 +9,7 @@ mod zmq;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(crate) use client::{Doctor, Listen, Ls, Request, Target, Top, Trigger, Version};
+pub(crate) use relay::{From as RelayFrom, Relay, To as RelayTo, Way as RelayWay};
 pub(crate) use server::{Demo, Serve};
 pub(crate) use tools::{Completions, Man};
 pub(crate) use zmq::{Forward, Pattern as ForwardPattern};
@@ -60,6 +62,7 @@ pub(crate) enum Command {
     Top(Top),
     Doctor(Doctor),
     Forward(Forward),
+    Relay(Relay),
     Version(Version),
     Completions(Completions),
     Man(Man),

@@ -102,7 +102,7 @@ async fn until_stopped(args: &Forward, forwarder: &Forwarder, context: &mut Cont
 }
 
 /// Refuses to listen where other machines could connect, unless they are meant to.
-fn exposed(endpoint: &str, insecure: bool) -> Result<(), Failure> {
+pub(super) fn exposed(endpoint: &str, insecure: bool) -> Result<(), Failure> {
     let url = format!("zmq:{endpoint}").parse::<CarrierUrl>();
     // What is no endpoint at all is said when it is to be bound.
     let open = url.is_ok_and(|url| endpoint.starts_with("tcp://") && Exposure::of(&url) == Exposure::Network);

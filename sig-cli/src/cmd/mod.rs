@@ -7,6 +7,7 @@ mod forward;
 mod listen;
 mod ls;
 mod man;
+mod relay;
 mod request;
 mod serve;
 mod top;
@@ -55,6 +56,7 @@ async fn network(command: &Command, context: &mut Context) -> Result<Code, Failu
         Command::Top(args) => top::run(args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Forward(args) => forward::run(args, context).await,
+        Command::Relay(args) => relay::run(args, context).await,
         Command::Version(args) => version::run(args, context).await,
         Command::Completions(_) | Command::Man(_) => Ok(Code::Done),
     }

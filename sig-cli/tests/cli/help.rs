@@ -23,7 +23,7 @@ fn golden(name: &str, text: &str) {
     );
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "serve",
     "listen",
@@ -33,6 +33,7 @@ const COMMANDS: [&str; 12] = [
     "top",
     "doctor",
     "forward",
+    "relay",
     "version",
     "completions",
     "man",

@@ -12,6 +12,8 @@ mod harness;
 mod help;
 mod inspect;
 mod json;
+#[cfg(unix)]
+mod relay;
 mod router;
 mod session;
 #[cfg(unix)]
