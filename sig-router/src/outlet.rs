@@ -218,6 +218,18 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
         burst.each(|item| self.offer(event, item, gate, terms));
     }
 
+    /// Whether it is worth while to ask it to [lend](Self::lend) room.
+    fn may_lend(&self) -> bool {
+        false
+    }
+
+    /// Lends room to the next plain events of this kind of this generation of the sender, which then come without being
+    /// offered; whether it does. The caller holds the sender's lane, and the event with this number was the last.
+    fn lend(&self, event: &Arc<EventRecord>, generation: u64, number: u64, content_type: ContentType) -> bool {
+        let _ = (event, generation, number, content_type);
+        false
+    }
+
     /// The event went from one number to another: what did not come so far is lost. As `offer`.
     fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64);
 

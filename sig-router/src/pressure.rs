@@ -154,6 +154,12 @@ impl Pressure {
         self.last_taken
     }
 
+    /// How many events and how many bytes may come before it is full.
+    pub(crate) fn room(&self) -> (usize, usize) {
+        let Marks { count, bytes, .. } = self.marks;
+        (count.saturating_sub(self.count), bytes.saturating_sub(self.bytes))
+    }
+
     /// Something was taken of what had been taken out before.
     pub(crate) fn touch(&mut self, now: Instant) {
         self.last_taken = now;

@@ -68,13 +68,18 @@ impl Signal {
     /// [`TriggerError::Busy`] when a listener has no room, [`TriggerError::Offline`] when the sender is a remote one and
     /// the link is down; nobody got the event then. Otherwise as [`trigger`](Self::trigger).
     pub fn try_trigger<V: Value>(&self, value: &V) -> Result<(), TriggerError> {
-        let mut outcome = self.attempt(value, None);
-        if matches!(outcome, Err(NotNow::Shut)) {
-            // Triggers that never wait must not stay shut out by a listener that takes nothing.
-            self.hub.stalls().relieve(clock::now());
-            outcome = self.attempt(value, None);
+        match self.attempt(value, None) {
+            Ok(()) => Ok(()),
+            Err(NotNow::Failed(error)) => Err(error),
+            Err(NotNow::Shut) => self.try_again(value),
         }
-        outcome.map_err(|not_now| match not_now {
+    }
+
+    /// Triggers that never wait must not stay shut out by a listener that takes nothing.
+    #[cold]
+    fn try_again(&self, value: &dyn Value) -> Result<(), TriggerError> {
+        self.hub.stalls().relieve(clock::now());
+        self.attempt(value, None).map_err(|not_now| match not_now {
             NotNow::Shut if self.hub.is_closing() => TriggerError::Closed,
             NotNow::Shut if self.hub.is_offline(&self.event) => self.offline(),
             NotNow::Shut => self.busy(),
@@ -157,22 +162,24 @@ impl Signal {
             Ok(()) => Ok(()),
             Err(NotNow::Failed(error)) => Err(error),
             Err(NotNow::Shut) if Handle::try_current().is_err() => Err(TriggerError::NoRuntime),
-            Err(NotNow::Shut) => {
-                let began = clock::now();
-                let deadline = tally.map(|tally| tally.deadline());
-                loop {
-                    let opened = self.event.sender.gate.opened();
-                    match self.attempt(value, tally) {
-                        Ok(()) => return Ok(()),
-                        Err(NotNow::Failed(error)) => return Err(error),
-                        Err(NotNow::Shut) => {}
-                    }
-                    match self.pause(began, deadline) {
-                        Pause::Over(error) => return Err(error),
-                        // Whether it opened or the time is up: look again.
-                        Pause::Until(due) => drop(tokio::time::timeout_at(due.into(), opened).await),
-                    }
-                }
+            Err(NotNow::Shut) => self.wait_and_trigger(value, tally).await,
+        }
+    }
+
+    async fn wait_and_trigger(&self, value: &dyn Value, tally: Option<&Arc<Tally>>) -> Result<(), TriggerError> {
+        let began = clock::now();
+        let deadline = tally.map(|tally| tally.deadline());
+        loop {
+            let opened = self.event.sender.gate.opened();
+            match self.attempt(value, tally) {
+                Ok(()) => return Ok(()),
+                Err(NotNow::Failed(error)) => return Err(error),
+                Err(NotNow::Shut) => {}
+            }
+            match self.pause(began, deadline) {
+                Pause::Over(error) => return Err(error),
+                // Whether it opened or the time is up: look again.
+                Pause::Until(due) => drop(tokio::time::timeout_at(due.into(), opened).await),
             }
         }
     }
@@ -189,6 +196,15 @@ impl Signal {
 
     /// As [`trigger_with`](Self::trigger_with), parking the thread.
     pub(crate) fn park_with(&self, value: &dyn Value, tally: Option<&Arc<Tally>>) -> Result<(), TriggerError> {
+        match self.attempt(value, tally) {
+            Ok(()) => Ok(()),
+            Err(NotNow::Failed(error)) => Err(error),
+            Err(NotNow::Shut) => self.park_and_trigger(value, tally),
+        }
+    }
+
+    #[cold]
+    fn park_and_trigger(&self, value: &dyn Value, tally: Option<&Arc<Tally>>) -> Result<(), TriggerError> {
         let began = clock::now();
         let deadline = tally.map(|tally| tally.deadline());
         loop {
@@ -205,6 +221,7 @@ impl Signal {
         }
     }
 
+    #[inline]
     fn attempt(&self, value: &dyn Value, tally: Option<&Arc<Tally>>) -> Result<(), NotNow> {
         self.hub.trigger(&self.event, self.generation, value, tally)
     }

@@ -13,10 +13,11 @@ use sig_core::{CancellationToken, Tasks};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, Semaphore};
 
-use super::calls::{self, Calls};
+use super::calls::Calls;
 use super::record::EventRecord;
 use crate::confirm::Receipt;
 use crate::event::{Event, EventId};
+use crate::nesting::{self, here};
 use crate::outlet::Outlet;
 use crate::policy::Policy;
 use crate::pressure::Stalls;
@@ -83,7 +84,7 @@ impl Callback {
 
     /// Calls the function unless its guard is gone. A panic is caught and reported.
     pub(crate) fn call(self: &Arc<Self>, event: &Event<'_>) {
-        Calls::of_one(self).run(event);
+        here(|here| Calls::of_one(self).run(here, event));
     }
 
     /// The function, to be called by these until they [let go](Self::let_go) of it; `None` if the guard is gone.
@@ -156,7 +157,7 @@ impl Callback {
 
     /// Waits until nobody may call it any more, but for those calls that this very thread is in. It no longer listens.
     pub(crate) async fn ended(&self) {
-        let own = calls::inside();
+        let own = nesting::inside();
         loop {
             let ended = self.ended.notified();
             match self.under_way(&own) {
@@ -260,7 +261,8 @@ impl Callback {
                     lost.remove(&event.shared_id())
                 };
                 let receipt = Cell::new(receipt);
-                calls.run_with(&event.with_lost(count.unwrap_or(0)), || receipt.take());
+                let event = event.with_lost(count.unwrap_or(0));
+                here(|here| calls.run_with(here, &event, || receipt.take()));
             }
             Err(lagged) => {
                 tracing::warn!(listener = %self.place, "{lagged}");

@@ -1,7 +1,6 @@
 //! Functions that listen, ready to be called on the spot.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
@@ -11,64 +10,8 @@ use super::record::EventRecord;
 use super::snapshot::Versions;
 use crate::confirm::Receipt;
 use crate::event::Event;
+use crate::nesting::Here;
 use crate::request::panic_text;
-
-/// Few are ever in more at the same time.
-const FEW: usize = 16;
-
-thread_local! {
-    /// The addresses of the [`Calls`] that this thread is in right now, innermost last, and how many there are. With
-    /// nothing to be dropped they are quick to find, and still there while a thread ends.
-    static INSIDE: (Cell<usize>, [Cell<usize>; FEW]) = const { (Cell::new(0), [const { Cell::new(0) }; FEW]) };
-
-    /// Those further in.
-    static DEEP_INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Notes that this thread is inside of functions that listen.
-struct Inside;
-
-impl Inside {
-    #[inline]
-    fn of(calls: usize) -> Self {
-        INSIDE.with(|(depth, inside)| {
-            match inside.get(depth.get()) {
-                Some(place) => place.set(calls),
-                None => deeper(|inside| inside.push(calls)),
-            }
-            depth.set(depth.get() + 1);
-        });
-        Self
-    }
-}
-
-impl Drop for Inside {
-    #[inline]
-    fn drop(&mut self) {
-        INSIDE.with(|(depth, _)| {
-            depth.set(depth.get() - 1);
-            if depth.get() >= FEW {
-                deeper(|inside| _ = inside.pop());
-            }
-        });
-    }
-}
-
-/// A thread that is ending (a sender in a thread local leaves late) does without.
-#[cold]
-fn deeper(note: impl FnOnce(&mut Vec<usize>)) {
-    let _ = DEEP_INSIDE.try_with(|inside| note(&mut inside.borrow_mut()));
-}
-
-/// The [`Calls`] that this thread is in, by address.
-pub(super) fn inside() -> Vec<usize> {
-    let mut all = INSIDE.with(|(depth, inside)| inside.iter().take(depth.get()).map(Cell::get).collect::<Vec<_>>());
-    deeper(|inside| all.extend_from_slice(inside));
-    all
-}
-
-/// The generation of the sender whose events they are, if nobody but these functions hears them.
-pub(super) type Alone = Option<u64>;
 
 /// The functions that hear an event, in the order in which they are called.
 ///
@@ -79,21 +22,14 @@ pub(super) type Alone = Option<u64>;
 pub(super) struct Calls {
     /// Of which listeners it was made.
     versions: Option<Versions>,
-    alone: Alone,
     calls: Vec<Call>,
 }
 
 impl Calls {
     /// Those of these that still listen, to be kept by the event's record.
-    pub(super) fn of(
-        event: &Arc<EventRecord>,
-        versions: Versions,
-        alone: Alone,
-        callbacks: &[Arc<Callback>],
-    ) -> Arc<Self> {
+    pub(super) fn of(event: &Arc<EventRecord>, versions: Versions, callbacks: &[Arc<Callback>]) -> Arc<Self> {
         Arc::new_cyclic(|calls| Self {
             versions: Some(versions),
-            alone,
             calls: hold_all(callbacks, calls, &Arc::downgrade(event)),
         })
     }
@@ -102,7 +38,6 @@ impl Calls {
     pub(super) fn of_one(callback: &Arc<Callback>) -> Arc<Self> {
         Arc::new_cyclic(|calls| Self {
             versions: None,
-            alone: None,
             calls: hold_all(std::slice::from_ref(callback), calls, &Weak::new()),
         })
     }
@@ -118,11 +53,6 @@ impl Calls {
         self.versions.is_some_and(|versions| versions.are_of(event))
     }
 
-    #[inline]
-    pub(super) fn are_alone(&self, alone: Alone) -> bool {
-        self.alone == alone
-    }
-
     pub(super) fn are_none(&self) -> bool {
         self.calls.is_empty()
     }
@@ -134,16 +64,16 @@ impl Calls {
 
     /// Calls the functions, one after the other. A panic is caught and reported; the others are still called.
     #[inline]
-    pub(super) fn run(&self, event: &Event<'_>) {
-        let _inside = Inside::of(self.address());
+    pub(super) fn run(&self, here: &Here, event: &Event<'_>) {
+        let _inside = here.go_inside(self.address());
         for call in &self.calls {
             call.run(event);
         }
     }
 
     /// The same, each with a receipt: the event is delivered when the function has returned.
-    pub(super) fn run_with(&self, event: &Event<'_>, receipt: impl Fn() -> Option<Receipt>) {
-        let _inside = Inside::of(self.address());
+    pub(super) fn run_with(&self, here: &Here, event: &Event<'_>, receipt: impl Fn() -> Option<Receipt>) {
+        let _inside = here.go_inside(self.address());
         for call in &self.calls {
             let receipt = receipt();
             if call.run(event) {

@@ -3,17 +3,18 @@
 mod callback;
 mod calls;
 mod catchup;
-mod count;
 mod dispatch;
 mod display;
 mod group;
 mod listeners;
 mod record;
 mod senders;
+mod shortcut;
 mod snapshot;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -26,11 +27,11 @@ use tokio::sync::Semaphore;
 
 pub(crate) use callback::Callback;
 pub(crate) use catchup::{CatchUp, First};
-pub(crate) use dispatch::NotNow;
 pub(crate) use group::{ListenerKey, Target};
 pub(crate) use record::{EventRecord, Owner, SenderRecord};
 pub use senders::SenderInfo;
 pub(crate) use senders::{Added, NewSender, new_series};
+pub(crate) use trigger::NotNow;
 
 use crate::few::FewMap;
 use crate::inspect::Inspection;

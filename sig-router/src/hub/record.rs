@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::Mutex;
 use sig_core::{ClientId, EventName, Payload, SenderName, Topic};
 
-use super::calls::{Alone, Calls};
-use super::count::Count;
 use super::group::Group;
+use super::shortcut::{Former, Shortcut};
 use super::snapshot::{Snapshot, Snapshots};
 use crate::event::{EventId, Presence};
 use crate::few::FewMap;
@@ -44,7 +42,7 @@ pub(crate) struct SenderRecord {
     pub(crate) gate: Arc<Gate>,
     /// The router does not know it any more; a new record may have taken its place.
     pub(crate) forgotten: AtomicBool,
-    /// How much of it was passed on.
+    /// How much of it was passed on by those who hold the lane.
     passed: AtomicU64,
     /// Another router tells of it, whether anybody listens to it by name or not.
     mirrored: AtomicBool,
@@ -167,13 +165,15 @@ impl SenderRecord {
     /// So many events with so many bytes of data are passed on. The caller holds the lane, or is the only one who brings
     /// events of this sender.
     pub(crate) fn pass(&self, events: u64, bytes: usize) {
-        let passed = self.passed() + events * Self::EVENT_COST + bytes as u64;
+        let passed = self.passed.load(Ordering::Relaxed) + events * Self::EVENT_COST + bytes as u64;
         self.passed.store(passed, Ordering::Relaxed);
     }
 
     /// How much was passed on so far.
     pub(crate) fn passed(&self) -> u64 {
-        self.passed.load(Ordering::Relaxed)
+        let past_the_lane = |event: &Arc<EventRecord>| event.shortcut.passed();
+        let past_the_lane: u64 = self.events.lock().values().map(past_the_lane).sum();
+        self.passed.load(Ordering::Relaxed) + past_the_lane
     }
 
     /// Its events that are channels, but for presence.
@@ -229,7 +229,7 @@ pub(crate) struct EventRecord {
     pub(crate) channel: Option<Arc<Group>>,
     /// Listeners to everything.
     pub(crate) everything: Arc<Group>,
-    count: Count,
+    shortcut: Shortcut,
     /// Names the run of numbers; they go on as long as it is the same.
     series: AtomicU64,
     keeps_last: AtomicBool,
@@ -237,8 +237,6 @@ pub(crate) struct EventRecord {
     /// Whether somebody needed the last one packed: so will the next, most likely.
     packed: AtomicBool,
     cached: Mutex<Arc<Snapshot>>,
-    /// The functions among them, for triggers of this program.
-    calls: ArcSwapOption<Calls>,
 }
 
 impl EventRecord {
@@ -255,14 +253,13 @@ impl EventRecord {
             specific: Group::default(),
             channel,
             everything,
-            count: Count::new(),
+            shortcut: Shortcut::new(),
             series: AtomicU64::new(if name.is_presence() { PRESENCE } else { UNNUMBERED }),
             // Who is there is told to those who come late, too.
             keeps_last: AtomicBool::new(name.as_str() == sig_core::CONNECT),
             last: Mutex::new(None),
             packed: AtomicBool::new(false),
             cached: Mutex::new(Arc::new(Snapshot::stale())),
-            calls: ArcSwapOption::empty(),
             id: Arc::new(EventId {
                 sender: sender.name.clone(),
                 event: name,
@@ -285,24 +282,19 @@ impl EventRecord {
 
     /// The next number. The caller holds the sender's lane.
     pub(crate) fn next_number(&self) -> u64 {
-        self.count.next()
+        self.shortcut.next()
     }
 
-    /// The next number, where nobody but functions hears it. The caller holds the sender's lane.
-    pub(super) fn next_number_alone(&self) -> u64 {
-        self.count.next_and_let_go()
-    }
-
-    /// The next number for these functions, if nobody else hears it. The lane need not be held.
+    /// The way past the sender's lane.
     #[inline]
-    pub(super) fn next_number_for(&self, calls: &Calls) -> Option<u64> {
-        self.count.next_if(|| calls.are_current(self))
+    pub(crate) fn shortcut(&self) -> &Shortcut {
+        &self.shortcut
     }
 
     /// Takes the number that an event from a link came with, and gives the one before. The caller holds the sender's
     /// lane.
     pub(crate) fn set_number(&self, number: u64) -> u64 {
-        self.count.set(number)
+        self.shortcut.set(number)
     }
 
     pub(crate) fn series(&self) -> u64 {
@@ -311,12 +303,12 @@ impl EventRecord {
 
     /// The last number, for those who only look.
     pub(crate) fn number(&self) -> u64 {
-        self.count.last()
+        self.shortcut.last()
     }
 
     /// The last number; it stays so while the caller holds the sender's lane.
     pub(crate) fn pinned_number(&self) -> u64 {
-        self.count.pin()
+        self.shortcut.pin()
     }
 
     /// Whether the last one is kept for those who come late.
@@ -362,8 +354,8 @@ impl EventRecord {
     /// brings its events. Gives the number that the series had before.
     pub(crate) fn set_series(&self, series: u64, number: u64) -> u64 {
         let goes_on = self.series.swap(series, Ordering::Relaxed) == series;
-        let before = self.count.pin();
-        self.count.set(if goes_on { number.max(before) } else { number });
+        let before = self.shortcut.pin();
+        self.shortcut.set(if goes_on { number.max(before) } else { number });
         if goes_on { before } else { number }
     }
 
@@ -387,43 +379,17 @@ impl EventRecord {
         Arc::clone(&cached)
     }
 
-    /// The functions that hear it, as they were when the lane was last held.
-    #[inline]
-    pub(super) fn calls(&self) -> Guard<Option<Arc<Calls>>> {
-        self.calls.load()
+    /// Nobody triggers it any more until its sender is back, and no functions are kept for that. The caller holds the
+    /// sender's lane, and drops the functions when it does not any more: with them may go what they own.
+    pub(super) fn shut(&self) -> Former {
+        self.shortcut.pin();
+        self.shortcut.clear()
     }
 
-    /// Sees to it that [`calls`](Self::calls) are those of this snapshot. The caller holds the sender's lane, and drops
-    /// the former ones when it does not any more: with them may go what a function owns.
-    pub(super) fn renew_calls(self: &Arc<Self>, snapshot: &Snapshot, alone: Alone) -> Option<Arc<Calls>> {
-        let Some(versions) = snapshot.versions else {
-            return self.calls.swap(None);
-        };
-        let are_current = |calls: &Calls| calls.are_made_of(&versions) && calls.are_alone(alone);
-        if self.calls.load().as_deref().is_some_and(are_current) {
-            return None;
-        }
-        self.calls
-            .swap(Some(Calls::of(self, versions, alone, &snapshot.callbacks)))
-    }
-
-    /// Keeps no functions for the next trigger. The caller holds the sender's lane; see above.
-    pub(super) fn take_calls(&self) -> Option<Arc<Calls>> {
-        if self.calls.load().is_none() {
-            return None;
-        }
-        self.calls.swap(None)
-    }
-
-    /// The same, if they are those at this address. The lane is not held.
+    /// Keeps the functions at this address no more for the next trigger. The lane is not held.
     pub(super) fn let_go_of_calls(&self, address: usize) {
         let lane = self.sender.lane.lock();
-        let are_those = self
-            .calls
-            .load()
-            .as_deref()
-            .is_some_and(|calls| calls.address() == address);
-        let former = are_those.then(|| self.calls.swap(None));
+        let former = self.shortcut.clear_those(address);
         drop(lane);
         drop(former);
     }

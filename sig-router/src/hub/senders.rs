@@ -158,20 +158,11 @@ impl Hub {
         let presence = connection.presence(Some(reason.as_str()));
         let left = lane.take();
         let forgotten = sender.forget_last();
-        let calls: Vec<_> = sender
-            .events
-            .lock()
-            .values()
-            .filter_map(|event| event.take_calls())
-            .collect();
+        let events: Vec<_> = sender.events.lock().values().cloned().collect();
+        let former: Vec<_> = events.iter().map(|event| event.shut()).collect();
         sender.gate.set_watch(None);
         sender.gate.wake_waiters();
-        for event in sender
-            .events
-            .lock()
-            .values()
-            .filter(|event| !event.name().is_presence())
-        {
+        for event in events.iter().filter(|event| !event.name().is_presence()) {
             event
                 .snapshot()
                 .outlets
@@ -189,7 +180,7 @@ impl Hub {
         }
         drop(lane);
         // What answers its requests may own senders and listeners, as functions may: not under a lock.
-        drop(calls);
+        drop(former);
         if let Some(connection) = left {
             connection.requests.leave();
         }

@@ -4,6 +4,7 @@ mod aliases;
 mod flow;
 mod links;
 mod log;
+mod shortcut;
 
 use std::sync::Arc;
 use std::time::Duration;

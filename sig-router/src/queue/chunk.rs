@@ -23,13 +23,45 @@ pub(super) struct Chunk {
 impl Chunk {
     /// One without events.
     pub(super) fn new(id: &Arc<EventId>, content_type: ContentType, first: u64) -> Self {
+        Self::with_room(id, content_type, first, 0)
+    }
+
+    /// One without events, with room for so many bytes.
+    pub(super) fn with_room(id: &Arc<EventId>, content_type: ContentType, first: u64, size: usize) -> Self {
         Self {
             id: Arc::clone(id),
             content_type,
             first,
             count: 0,
-            frames: BytesMut::new(),
+            frames: BytesMut::with_capacity(size),
         }
+    }
+
+    /// One without events, for those that come after these: about as many.
+    pub(super) fn next(&self) -> Self {
+        let first = self.first + self.count;
+        Self::with_room(&self.id, self.content_type, first, self.frames.len())
+    }
+
+    /// The number of the first event.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn content_type(&self) -> ContentType {
+        self.content_type
+    }
+
+    /// Size of the events' data.
+    pub(super) fn data_len(&self) -> usize {
+        let heads = burst::head_len(self.content_type) as u64 * self.count;
+        self.frames.len() - usize::try_from(heads).unwrap_or(self.frames.len())
+    }
+
+    /// Whether the event of the same kind with this number goes behind those that are here.
+    #[inline]
+    pub(super) fn is_followed_by(&self, content_type: ContentType, number: u64) -> bool {
+        self.content_type == content_type && self.first + self.count == number
     }
 
     pub(super) fn id(&self) -> &Arc<EventId> {
@@ -46,7 +78,7 @@ impl Chunk {
 
     /// Whether the event with this number goes behind those that are here.
     pub(super) fn goes_on_with(&self, id: &Arc<EventId>, content_type: ContentType, number: u64) -> bool {
-        self.content_type == content_type && self.first + self.count == number && Arc::ptr_eq(&self.id, id)
+        self.is_followed_by(content_type, number) && Arc::ptr_eq(&self.id, id)
     }
 
     /// Appends an event; false if it is too large to be one of several.
@@ -61,6 +93,12 @@ impl Chunk {
         }
         self.count += 1;
         true
+    }
+
+    /// Appends those of another chunk, which [go on](Self::goes_on_with) here.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.frames.extend_from_slice(&other.frames);
+        self.count += other.count;
     }
 
     /// Appends those that came together, which [go on](Self::goes_on_with) here.

@@ -1,20 +1,23 @@
 //! The bounded queue of a stream listener, or of a callback that hears events from links.
 
 mod chunk;
+mod filling;
 mod reader;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use futures::task::AtomicWaker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sig_core::ContentType;
 
+pub(crate) use filling::Filling;
 pub(crate) use reader::Reader;
 
 use crate::burst::Burst;
@@ -28,6 +31,7 @@ use crate::outlet::{Item, Outlet, Terms};
 use crate::policy::{DEFAULT_PATIENCE, Policy};
 use crate::pressure::{Gate, GivenUp, Marks, Pressure, Stallable, Stalls, Whose, release_all};
 use chunk::Chunk;
+use filling::Lending;
 
 /// How much one listener may have waiting.
 const MARKS: Marks = Marks {
@@ -94,6 +98,8 @@ pub(crate) struct ListenerQueue {
     taken: AtomicU64,
     /// How many may wait in one chunk.
     chunk: u64,
+    /// Whether it may lend room, as it was seen last.
+    may_lend: AtomicBool,
     stalls: Arc<Stalls>,
     policy: Policy,
     /// Where the listener was added, for people.
@@ -118,8 +124,30 @@ struct State {
     /// What it is still to be given of what was there before it.
     catch_ups: VecDeque<CatchUp>,
     pressure: Pressure,
+    lending: Lending,
     stats: ListenerStats,
     closed: bool,
+}
+
+/// The state of a queue, locked.
+struct Held<'a> {
+    state: MutexGuard<'a, State>,
+    /// Dropped when the lock is free: with the event may go functions, and what those own.
+    _lender: Option<Arc<EventRecord>>,
+}
+
+impl Deref for Held<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
 }
 
 struct Waiting {
@@ -186,12 +214,14 @@ impl ListenerQueue {
                 has_rest: false,
                 catch_ups: VecDeque::new(),
                 pressure: Pressure::new(settings.marks),
+                lending: Lending::default(),
                 stats: ListenerStats::default(),
                 closed: false,
             }),
             ready: AtomicWaker::new(),
             taken: AtomicU64::new(0),
             chunk: (settings.marks.count / CHUNK).max(1) as u64,
+            may_lend: AtomicBool::new(false),
             stalls,
             policy: settings.policy,
             place,
@@ -200,9 +230,23 @@ impl ListenerQueue {
         })
     }
 
+    /// Locks the state, with all in it that came so far.
+    fn hold(&self) -> Held<'_> {
+        let mut state = self.state.lock();
+        let lender = self.fetch(&mut state);
+        Held { state, _lender: lender }
+    }
+
+    /// The same, for who puts something in: nobody else does any more without this lock.
+    fn hold_alone(&self) -> Held<'_> {
+        let mut state = self.state.lock();
+        let lender = self.take_back(&mut state);
+        Held { state, _lender: lender }
+    }
+
     fn look(&self) -> Look {
         let mut released = Vec::new();
-        let look = self.state.lock().look(clock::now(), &mut released);
+        let look = self.hold().look(clock::now(), &mut released);
         release_all(released);
         look
     }
@@ -211,7 +255,7 @@ impl ListenerQueue {
     fn pull(&self) {
         loop {
             let catch_up = {
-                let mut state = self.state.lock();
+                let mut state = self.hold();
                 if state.catch_ups.is_empty() || !state.has_room(self.taken()) {
                     return;
                 }
@@ -219,7 +263,7 @@ impl ListenerQueue {
             };
             let Some(mut catch_up) = catch_up else { return };
             if catch_up.step() {
-                self.state.lock().catch_ups.push_front(catch_up);
+                self.hold().catch_ups.push_front(catch_up);
             }
         }
     }
@@ -232,7 +276,7 @@ impl ListenerQueue {
     pub(crate) fn discard(&self) {
         self.close();
         let dropped = {
-            let mut state = self.state.lock();
+            let mut state = self.hold_alone();
             state.extra = 0;
             state.given = self.taken();
             (state.backlog.drain(), state.next.take())
@@ -246,8 +290,13 @@ impl ListenerQueue {
             self.stalls.add(self.me.clone());
         }
         if wake {
-            self.ready.wake();
+            self.wake();
         }
+    }
+
+    /// Wakes the reader.
+    pub(crate) fn wake(&self) {
+        self.ready.wake();
     }
 
     pub(crate) fn policy(&self) -> Policy {
@@ -256,11 +305,11 @@ impl ListenerQueue {
 
     /// How many events wait.
     pub(crate) fn len(&self) -> usize {
-        self.state.lock().waiting(self.taken())
+        self.hold().waiting(self.taken())
     }
 
     pub(crate) fn stats(&self) -> ListenerStats {
-        let state = self.state.lock();
+        let state = self.hold();
         ListenerStats {
             received: self.taken(),
             waiting: state.waiting(self.taken()),
@@ -341,38 +390,54 @@ impl State {
             content_type,
             count,
             position,
-            most,
+            ..
         } = plain;
-        if let Some(last) = self.backlog.last_mut() {
-            if let (Taken::Several(chunk), Some(first)) = (&mut last.item.what, last.item.position) {
-                let goes_on = chunk.goes_on_with(id, content_type, arriving.number)
-                    && first + chunk.count() == position
-                    && chunk.count() + count <= most
-                    && chunk.byte_len() + arriving.bytes <= CHUNK_BYTES;
-                if goes_on {
-                    if !write(chunk) {
-                        return false;
-                    }
-                    last.bytes += arriving.bytes;
-                    self.extra += count;
-                    return true;
-                }
+        if let Some(last) = self.last_chunk(arriving, plain) {
+            if !write(last) {
+                return false;
             }
+            self.extended(arriving, count);
+            return true;
         }
         let mut chunk = Chunk::new(id, content_type, arriving.number);
         if !write(&mut chunk) {
             return false;
         }
+        self.push_chunk(arriving, chunk, position);
+        true
+    }
+
+    /// The chunk at the end, if plain events fit behind those in it.
+    fn last_chunk(&mut self, arriving: &Arriving<'_>, plain: Plain<'_>) -> Option<&mut Chunk> {
+        let last = self.backlog.last_mut()?;
+        let (Taken::Several(chunk), Some(first)) = (&mut last.item.what, last.item.position) else {
+            return None;
+        };
+        let goes_on = chunk.goes_on_with(plain.id, plain.content_type, arriving.number)
+            && first + chunk.count() == plain.position
+            && chunk.count() + plain.count <= plain.most
+            && chunk.byte_len() + arriving.bytes <= CHUNK_BYTES;
+        goes_on.then_some(chunk)
+    }
+
+    /// So many events were put into the chunk at the end.
+    fn extended(&mut self, arriving: &Arriving<'_>, count: u64) {
+        if let Some(last) = self.backlog.last_mut() {
+            last.bytes += arriving.bytes;
+            self.extra += count;
+        }
+    }
+
+    fn push_chunk(&mut self, arriving: &Arriving<'_>, chunk: Chunk, position: u64) {
+        self.extra += chunk.count() - 1;
         let waiting = Waiting {
             what: Taken::Several(chunk),
             position: Some(position),
         };
-        self.extra += count - 1;
         // Such events are never held back: no time is asked for.
         let Ok(_) = self
             .backlog
             .push(arriving, self.pressure.last_taken(), |_| Ok::<_, Infallible>(waiting));
-        true
     }
 
     /// What was lost behind the last event of its kind that came.
@@ -413,7 +478,7 @@ impl Outlet for ListenerQueue {
     /// Takes no more events. Those that wait can still be taken.
     fn close(&self) {
         let released = {
-            let mut state = self.state.lock();
+            let mut state = self.hold_alone();
             state.closed = true;
             state.catch_ups.clear();
             state.backlog.let_all_go();
@@ -426,11 +491,12 @@ impl Outlet for ListenerQueue {
     fn offer(&self, event: &Arc<EventRecord>, item: &Item<'_>, gate: &Arc<Gate>, _: &Terms) {
         // Unless the queue takes the event, it is lost.
         let receipt = item.receipt(self.policy);
-        let mut guard = self.state.lock();
+        let mut guard = self.hold_alone();
         let state = &mut *guard;
         if state.closed {
             return;
         }
+        self.came(state, event.alias);
         let (series, number) = (event.series(), item.number);
         let skipped = if item.retained.is_some() { 0 } else { item.skipped };
         let base = item.before.min(number.saturating_sub(1 + skipped));
@@ -522,11 +588,12 @@ impl Outlet for ListenerQueue {
         if !self.policy.blocks() {
             return one_by_one();
         }
-        let mut guard = self.state.lock();
+        let mut guard = self.hold_alone();
         let state = &mut *guard;
         if state.closed {
             return;
         }
+        self.came(state, event.alias);
         let series = event.series();
         let base = burst.before.min(burst.first.saturating_sub(1));
         let track = state.track(event, || Track::new(series, base));
@@ -570,17 +637,25 @@ impl Outlet for ListenerQueue {
         self.put_in(turned_full, was_empty);
     }
 
+    fn may_lend(&self) -> bool {
+        self.may_lend.load(Ordering::Relaxed)
+    }
+
+    fn lend(&self, event: &Arc<EventRecord>, generation: u64, number: u64, content_type: ContentType) -> bool {
+        self.lend_room(event, generation, number, content_type)
+    }
+
     fn settle(&self, event: &EventRecord) {
-        self.state.lock().backlog.settle(event.alias);
+        self.hold_alone().backlog.settle(event.alias);
         self.ready.wake();
     }
 
     fn has_room(&self) -> bool {
-        self.state.lock().has_room(self.taken())
+        self.hold().has_room(self.taken())
     }
 
     fn catch_up(&self, rest: CatchUp) {
-        let mut state = self.state.lock();
+        let mut state = self.hold();
         if !state.closed {
             state.catch_ups.push_back(rest);
         }
@@ -590,7 +665,7 @@ impl Outlet for ListenerQueue {
 
     fn moved_to(&self, event: &Arc<EventRecord>, before: u64, number: u64) {
         let series = event.series();
-        let mut state = self.state.lock();
+        let mut state = self.hold_alone();
         let track = state.track(event, || Track::new(series, before));
         let is_behind = track.moved_to(series, number);
         state.has_rest |= is_behind;
