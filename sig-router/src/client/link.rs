@@ -25,7 +25,7 @@ use crate::error::RequestError;
 use crate::hub::EventRecord;
 use crate::outbox::Outbox;
 use crate::outlet::Item;
-use crate::peer::{Arrived, Peer, bad_frame, content_type};
+use crate::peer::{Arrived, Peer, TICK, bad_frame, content_type};
 use crate::pressure::{Gate, GateWatch};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::session::params::{Announce, Cancel, Forget, Grant, RemoveListener, RequestParams};
@@ -216,7 +216,7 @@ impl Link {
                 .cut(&Disconnect::new(Reason::Timeout, "the router did not answer the hello"));
         }
         drop(self.replies.lock().expire(now));
-        self.peer.tick(now)
+        self.peer.tick(now).map_or(TICK, |next| next.min(TICK))
     }
 
     // --- what arrives ---

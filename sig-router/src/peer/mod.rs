@@ -29,7 +29,7 @@ const MAX_RUNNING: u32 = 256;
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
 /// The same for a carrier whose own heartbeat is shorter.
-const SHORTEST_TICK: Duration = Duration::from_millis(5);
+pub(crate) const SHORTEST_TICK: Duration = Duration::from_millis(5);
 
 /// The peer at the other end of one link: its outbox, its signs of life, and its requests that run here.
 pub(crate) struct Peer {
@@ -193,8 +193,8 @@ impl Peer {
     }
 
     /// Sends a sign of life when one is due, and ends the link when the peer gave none for too long. Gives how long it may
-    /// take until the next call.
-    pub(crate) fn tick(&self, now: Instant) -> Duration {
+    /// take until the next call, if there need be one.
+    pub(crate) fn tick(&self, now: Instant) -> Option<Duration> {
         let (pulse, interval) = {
             let mut heartbeat = self.heartbeat.lock();
             heartbeat.sent(self.outbox.look_after(now));
@@ -205,7 +205,7 @@ impl Peer {
             Pulse::Beat => self.outbox.send_heartbeat(),
             Pulse::Dead => self.cut(&Disconnect::new(sig_core::Reason::Timeout, "no sign of life")),
         }
-        interval.map_or(TICK, |interval| interval.clamp(SHORTEST_TICK, TICK))
+        interval.map(|interval| interval.max(SHORTEST_TICK))
     }
 
     /// Events that came from the peer so far, and all the bytes that did.

@@ -16,6 +16,7 @@ use super::inbound::{Roster, upgrade};
 use super::native::Native;
 use super::pysig::Pysig;
 use super::shown::{Dialect, Shown};
+use super::ticker::Planned;
 use super::{ClientInfo, Shared};
 use crate::clock;
 use crate::confirm::{Recall, Receipt};
@@ -23,7 +24,7 @@ use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::inspect::ClientConnected;
 use crate::outbox::{Outbox, UNREAD};
-use crate::peer::{Arrived, Peer};
+use crate::peer::{Arrived, Peer, TICK};
 use crate::session::{Refuse, Replies, Secret, code, methods};
 
 /// Most calls to one client that may wait for their reply.
@@ -33,7 +34,10 @@ const MAX_WAITING: usize = 64 * 1024;
 const REFUSAL_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a client may take to say hello.
-const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a client of which nothing is due is left alone: what was a buffer for it is given back then.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// Most characters of the reason that a client is given.
 const MAX_REFUSAL: usize = 1024;
@@ -47,6 +51,7 @@ pub(crate) struct ClientSession {
     /// Answers that nobody waited for any more.
     late: AtomicU64,
     opened: Instant,
+    planned: Planned,
     /// What the client speaks, from when it was told that it is there.
     told: OnceLock<&'static str>,
     phase: Mutex<Phase>,
@@ -101,6 +106,7 @@ impl ClientSession {
             replies: Mutex::new(Replies::new(MAX_WAITING)),
             late: AtomicU64::new(0),
             opened: clock::now(),
+            planned: Planned::default(),
             told: OnceLock::new(),
             phase: Mutex::new(Phase::New),
             shown: Shown::default(),
@@ -215,6 +221,7 @@ impl ClientSession {
 
     fn refuse_for(&self, phase: &mut Phase, refuse: &Refuse, reason: Reason) {
         self.peer.end(Disconnect::new(reason, refuse.text.clone()));
+        self.plan(REFUSAL_GRACE);
         let left = self.end_phase(phase);
         if self.outbox().peer().pacing.is_none() {
             let notice = RawJson::new(refuse).map(|params| Call::notice(methods::REFUSE, params));
@@ -230,6 +237,7 @@ impl ClientSession {
     /// up.
     fn part(&self, phase: &mut Phase) {
         self.peer.end(Disconnect::closed());
+        self.plan(REFUSAL_GRACE);
         let left = self.end_phase(phase);
         self.outbox().finish();
         self.leave(left, Reason::Closed);
@@ -255,6 +263,7 @@ impl ClientSession {
     /// Says goodbye behind what waits for the client, and waits until it is gone.
     pub(super) async fn say_goodbye(&self, text: &str) {
         self.peer.end(Disconnect::new(Reason::Closed, text));
+        self.plan(REFUSAL_GRACE);
         if self.outbox().peer().pacing.is_none() {
             let params = RawJson::new(&serde_json::json!({ "text": text })).unwrap_or_default();
             let _ = self
@@ -265,31 +274,57 @@ impl ClientSession {
         self.peer.gone().cancelled().await;
     }
 
-    /// Looks after what depends on time; gives how long it may take until the next call.
-    pub(super) fn tick(&self, now: Instant) -> Duration {
-        // The router's own goodbye has a deadline of its own.
-        let is_closing = || self.shared().is_ok_and(|shared| shared.closing.load(Ordering::Acquire));
-        let ending = self.peer.ending();
-        let overdue = ending.filter(|(_, since)| now.duration_since(*since) > REFUSAL_GRACE);
-        if overdue.is_some_and(|(why, _)| why.reason != Reason::Closed || !is_closing()) {
-            self.peer.cut(&Disconnect::new(Reason::Kicked, "did not read why"));
-        }
-        if now.duration_since(self.opened) > HELLO_PATIENCE {
-            self.expect_hello();
-        }
-        drop(self.replies.lock().expire(now));
-        self.peer.tick(now)
+    /// When it is to be looked after.
+    pub(super) fn planned(&self) -> &Planned {
+        &self.planned
     }
 
-    /// Refuses a client that has had time to say hello and did not. One without such a thing, of pysig, may be silent.
+    /// It is to be looked after once so much time has passed, or before.
+    pub(super) fn plan(&self, after: Duration) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.schedule.plan(self.id(), &self.planned, clock::now(), after);
+        }
+    }
+
+    /// Looks after what depends on time; gives how long it may take until the next call, unless something is
+    /// [planned](Self::plan) meanwhile.
+    pub(super) fn tick(&self, now: Instant) -> Duration {
+        let mut next = self.peer.tick(now).map_or(LONGEST_REST, |next| next.min(LONGEST_REST));
+        let mut again = |after: Duration| next = next.min(after);
+        if let Some((why, since)) = self.peer.ending() {
+            // The router's own goodbye has a deadline of its own.
+            let is_closing = || self.shared().is_ok_and(|shared| shared.closing.load(Ordering::Acquire));
+            let left = REFUSAL_GRACE.saturating_sub(now.duration_since(*since));
+            if left.is_zero() && (why.reason != Reason::Closed || !is_closing()) {
+                self.peer.cut(&Disconnect::new(Reason::Kicked, "did not read why"));
+            }
+            again(left.max(TICK));
+        }
+        if self.told.get().is_none() && self.outbox().peer().pacing.is_none() {
+            let left = HELLO_PATIENCE.saturating_sub(now.duration_since(self.opened));
+            if left.is_zero() {
+                self.expect_hello();
+            }
+            again(left.max(TICK));
+        }
+        let (expired, deadline) = {
+            let mut replies = self.replies.lock();
+            (replies.expire(now), replies.next_deadline())
+        };
+        drop(expired);
+        if let Some(deadline) = deadline {
+            again(deadline.saturating_duration_since(now));
+        }
+        next
+    }
+
+    /// Refuses a client that has had time to say hello and did not.
     fn expect_hello(&self) {
         // A lock that is held now is so by the very thing that is waited for.
         let phase = self.phase.try_lock();
         if let Some(mut phase) = phase.filter(|phase| matches!(**phase, Phase::New)) {
-            if self.outbox().peer().pacing.is_none() {
-                let text = format!("no hello within {HELLO_PATIENCE:?}");
-                self.refuse(&mut phase, &Refuse::later(code::MALFORMED, text));
-            }
+            let text = format!("no hello within {HELLO_PATIENCE:?}");
+            self.refuse(&mut phase, &Refuse::later(code::MALFORMED, text));
         }
         self.log_refusal();
     }
@@ -356,7 +391,9 @@ impl ClientSession {
 
     /// Notes that a reply is waited for; `None` when too many are.
     pub(super) fn wait_for(&self, what: Waiting, deadline: Instant) -> Option<u64> {
-        self.replies.lock().insert(what, deadline).ok()
+        let id = self.replies.lock().insert(what, deadline).ok();
+        self.plan(deadline.saturating_duration_since(clock::now()));
+        id
     }
 
     /// The reply to this call is not waited for any more.

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use sig_core::{Carrier, CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver};
 
 use super::Shared;
-use super::client::ClientSession;
+use super::client::{ClientSession, HELLO_PATIENCE};
 use crate::outbox::Outbox;
 
 /// How many clients beyond the most allowed may wait to be refused.
@@ -84,6 +84,7 @@ impl Inbound for CarrierInbound {
         );
         shared.clients.insert(id, Arc::clone(&session));
         self.roster.enter(id);
+        session.plan(HELLO_PATIENCE);
         tracing::debug!(client = %id, address = session.outbox().peer().address, "client connected");
         session.peer().start_sending();
         Ok(session)

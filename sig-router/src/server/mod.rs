@@ -33,6 +33,7 @@ use client::ClientSession;
 use credit::Credits;
 use inspect::Watched;
 use instances::Instances;
+use ticker::Schedule;
 
 use crate::closed::{Closed, Closing};
 use crate::error::{ListenError, RouterError};
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     clients: DashMap<ClientId, Arc<ClientSession>>,
     instances: Instances,
     credits: Arc<Credits>,
+    schedule: Schedule,
     max_clients: usize,
     router_id: String,
     /// Names this run of the router: aliases are valid within it.
@@ -142,6 +144,7 @@ impl ServerBuilder {
             clients: DashMap::new(),
             instances: Instances::default(),
             credits: Arc::default(),
+            schedule: Schedule::default(),
             max_clients: self.max_clients,
             router_id: format!("{:032x}", fastrand::u128(..)),
             epoch: fastrand::u64(..EPOCHS),

@@ -23,7 +23,7 @@ use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, n
 use crate::listener::Registration;
 use crate::outbox::{Heading, Outbox};
 use crate::outlet::{Item, Outlet, Terms};
-use crate::peer::content_type;
+use crate::peer::{TICK, content_type};
 use crate::policy::Policy;
 use crate::pressure::{Gate, Whose};
 use crate::request::Requests;
@@ -230,6 +230,7 @@ impl Native {
         session
             .peer()
             .open(usize::try_from(welcome.max_message).unwrap_or(usize::MAX), heartbeat);
+        session.plan(TICK);
         Ok(Self {
             subscriber: Arc::new(Subscriber {
                 outbox: Arc::clone(session.outbox()),

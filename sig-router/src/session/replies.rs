@@ -72,7 +72,6 @@ impl<T> Replies<T> {
     }
 
     /// When [`expire`](Self::expire) has something to do next.
-    #[cfg(test)]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
