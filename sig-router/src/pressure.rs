@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(crate) struct Gate {
     /// Whose gate it is; tests have some of nobody.
     sender: Option<SenderName>,
     holders: AtomicUsize,
+    /// For how long the last queue that shut it may hold it so without anything taken, in milliseconds.
+    patience: AtomicU64,
     opened: Notify,
     watch: Mutex<Option<Weak<dyn GateWatch>>>,
 }
@@ -43,6 +45,7 @@ impl Gate {
         Self {
             sender: None,
             holders: AtomicUsize::new(0),
+            patience: AtomicU64::new(0),
             opened: Notify::new(),
             watch: Mutex::new(None),
         }
@@ -58,6 +61,18 @@ impl Gate {
                 watch.gate_shut();
             }
         }
+    }
+
+    /// Shuts it for a queue with this patience.
+    fn shut_for(&self, patience: Duration) {
+        let millis = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.patience.store(millis, Ordering::Relaxed);
+        self.shut();
+    }
+
+    /// The patience of the queue that shut it last.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience.load(Ordering::Relaxed))
     }
 
     pub(crate) fn release(&self) {
@@ -193,7 +208,7 @@ impl Pressure {
             *held_for = patience.max(*held_for);
             return false;
         }
-        gate.shut();
+        gate.shut_for(patience);
         self.held.push((Arc::clone(gate), patience));
         !std::mem::replace(&mut self.listed, true)
     }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::pysig::PysigServer;
 use super::shared::Shared;
+use super::stalling::StallWatch;
 use super::state::LinkState;
 use super::supervisor;
 use crate::burst::Burst;
@@ -26,11 +27,9 @@ use crate::hub::EventRecord;
 use crate::outbox::Outbox;
 use crate::outlet::Item;
 use crate::peer::{Arrived, Peer, TICK, bad_frame, content_type};
-use crate::pressure::{Gate, GateWatch};
 use crate::request::DEFAULT_TIMEOUT;
 use crate::session::params::{Announce, Cancel, Forget, Grant, RemoveListener, RequestParams};
 use crate::session::{Goodbye, Hello, Refuse, Replies, Retry, Welcome, abilities, methods, read_params};
-use crate::stall::{RESUME, STALL, StallParams};
 
 /// Most calls that may wait for their reply.
 const MAX_WAITING: usize = 64 * 1024;
@@ -66,41 +65,6 @@ pub(super) enum Asker {
     },
     /// An event of this program that the router tells of, and whoever waits for that.
     Event(Option<Receipt>),
-}
-
-/// Tells the router when the listeners to one sender are full, and when they have room again.
-struct StallWatch {
-    sender: SenderName,
-    gate: Arc<Gate>,
-    outbox: Weak<Outbox>,
-    /// Whether the router was told that they are full.
-    told: Mutex<bool>,
-}
-
-impl StallWatch {
-    /// Tells the router if that has changed. Several threads may come at once: the last one tells how it is.
-    fn sync(&self) {
-        let mut told = self.told.lock();
-        let full = !self.gate.is_open();
-        if std::mem::replace(&mut *told, full) == full {
-            return;
-        }
-        let sender = self.sender.clone();
-        if let (Some(outbox), Ok(params)) = (self.outbox.upgrade(), RawJson::new(&StallParams { sender })) {
-            // A link that is about to end holds nobody up.
-            let _ = outbox.send(&Call::notice(if full { STALL } else { RESUME }, params).into());
-        }
-    }
-}
-
-impl GateWatch for StallWatch {
-    fn gate_shut(&self) {
-        self.sync();
-    }
-
-    fn gate_opened(&self) {
-        self.sync();
-    }
 }
 
 impl Link {
@@ -216,6 +180,7 @@ impl Link {
                 .cut(&Disconnect::new(Reason::Timeout, "the router did not answer the hello"));
         }
         drop(self.replies.lock().expire(now));
+        self.stalls.lock().values().for_each(|watch| watch.tick(now));
         self.peer.tick(now).map_or(TICK, |next| next.min(TICK))
     }
 
@@ -258,7 +223,16 @@ impl Link {
             return burst.items().try_for_each(|item| self.spread(burst.alias, item));
         }
         self.shared.remote.spread_all(&event, burst);
+        self.check_stall(&event);
         Ok(())
+    }
+
+    /// What arrives although its listeners are full may be as much as was asked for.
+    fn check_stall(&self, event: &EventRecord) {
+        if !event.sender.gate.is_open() {
+            let watch = self.stalls.lock().get(&event.id().sender).cloned();
+            watch.inspect(|watch| watch.sync());
+        }
     }
 
     fn spread(&self, alias: u32, item: Item<'_>) -> Result<(), CarrierError> {
@@ -279,6 +253,7 @@ impl Link {
         self.shared
             .remote
             .spread(&event, &item.marked_presence(event.name().is_presence()));
+        self.check_stall(&event);
         if let Some((id, tally)) = counted {
             // The router sent it to somebody, who has left by now.
             tally.lost_if_nobody_took_it();
@@ -292,24 +267,14 @@ impl Link {
         let record = self.shared.remote.mirror(sender, event);
         let gate = &record.sender.gate;
         let mut stalls = self.stalls.lock();
-        let known = stalls
-            .get(sender)
-            .filter(|watch| Arc::ptr_eq(&watch.gate, gate))
-            .cloned();
+        let known = stalls.get(sender).filter(|watch| watch.is_of(gate)).cloned();
         let watch = known.unwrap_or_else(|| {
-            let watch = Arc::new(StallWatch {
-                sender: sender.clone(),
-                gate: Arc::clone(gate),
-                outbox: Arc::downgrade(self.outbox()),
-                told: Mutex::new(false),
-            });
+            let watch = StallWatch::new(sender, &record.sender, self.outbox());
             stalls.insert(sender.clone(), Arc::clone(&watch));
             watch
         });
         drop(stalls);
-        let hook: Arc<dyn GateWatch> = watch.clone();
-        gate.set_watch(Some(Arc::downgrade(&hook)));
-        watch.sync();
+        watch.watch();
         record
     }
 
@@ -391,7 +356,7 @@ impl Link {
                 over.iter().for_each(|event| drop(event.take_last()));
                 self.shared.remote.forget_events(over);
                 // Nobody else has the gate of a sender that is forgotten.
-                self.stalls.lock().retain(|_, watch| Arc::strong_count(&watch.gate) > 1);
+                self.stalls.lock().retain(|_, watch| !watch.is_over());
                 return Ok(());
             }
             methods::CREDIT => {

@@ -9,6 +9,7 @@ mod pysig;
 mod requests;
 mod senders;
 mod shared;
+mod stalling;
 mod state;
 mod supervisor;
 mod uplink;

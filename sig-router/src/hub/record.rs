@@ -162,6 +162,9 @@ impl SenderRecord {
     /// What an event without data counts for.
     pub(crate) const EVENT_COST: u64 = 4096;
 
+    /// A sender of which so much was passed on makes progress: 256 events, or a mebibyte of data.
+    pub(crate) const PROGRESS: u64 = 256 * Self::EVENT_COST;
+
     /// So many events with so many bytes of data are passed on. The caller holds the lane, or is the only one who brings
     /// events of this sender.
     pub(crate) fn pass(&self, events: u64, bytes: usize) {

@@ -21,9 +21,6 @@ use crate::pressure::{GivenUp, Stallable, Whose};
 /// How much longer than its listener may wait a client may hold a sender up: what it tells is under way for a while.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// A sender of which so much was passed on makes progress: 256 events, or a mebibyte of data.
-const PROGRESS: u64 = 256 * SenderRecord::EVENT_COST;
-
 /// Whom one client makes wait, and for which of its listeners.
 #[derive(Debug, Default)]
 pub(super) struct Stalling {
@@ -145,7 +142,7 @@ impl Hold {
         if std::mem::replace(&mut state.told, true) {
             return false;
         }
-        if self.record.passed().wrapping_sub(state.passed) >= PROGRESS {
+        if self.record.passed().wrapping_sub(state.passed) >= SenderRecord::PROGRESS {
             state.used = Duration::ZERO;
         }
         state.patience = patience;

@@ -22,5 +22,6 @@ mod mixed;
 mod newest;
 mod pace;
 mod panics;
+mod slow;
 mod stall;
 mod virtually;
