@@ -50,7 +50,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
 
-    /// Draw the deliveries per second as an SVG
+    /// Draw the deliveries per second as an SVG, for light and dark pages
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::table::{figure, heading, lines};
-use super::{Results, side_color};
+use super::{Results, side_color, style};
 use crate::curves::{Curve, Point};
 use crate::error::Failure;
 use crate::systems::Side;
@@ -66,14 +66,7 @@ pub(crate) fn write(results: &Results, curves: &[Curve], to: &Path) -> Result<()
     for (number, curve) in curves.iter().enumerate() {
         panel(&mut body, results, curve, number as f64 * HEIGHT);
     }
-    let height = HEIGHT * curves.len() as f64;
-    let text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\">\n\
-         <style>text {{ font: 11px sans-serif; fill: #555 }} .title {{ font-weight: bold; font-size: 14px }} \
-         polyline {{ fill: none; stroke-width: 2 }} .grid {{ stroke: #e4e4e4 }}</style>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{body}</svg>\n"
-    );
-    std::fs::write(to, text).map_err(|error| Failure::of(format!("cannot write {}", to.display()), error))
+    style::write(to, WIDTH, HEIGHT * curves.len() as f64, &body)
 }
 
 /// A scale of powers.

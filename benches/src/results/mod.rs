@@ -5,6 +5,7 @@ mod document;
 mod json;
 mod musts;
 mod plot;
+mod style;
 mod summary;
 mod table;
 

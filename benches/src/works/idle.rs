@@ -81,8 +81,10 @@ impl Work for Idle {
         budget.rounds.div_ceil(2)
     }
 
-    fn run(&self, system: &dyn System, broker: &Broker, budget: Budget, so_far: &Results) -> Result<Figures, Failure> {
-        let (mut idle, mut figures) = Self::connect(system, broker, CLIENTS)?;
+    fn run(&self, system: &dyn System, _: &Broker, budget: Budget, so_far: &Results) -> Result<Figures, Failure> {
+        // A broker that has had clients before has their memory.
+        let broker = system.broker(self.needs())?;
+        let (mut idle, mut figures) = Self::connect(system, &broker, CLIENTS)?;
         let pid = broker.pid().ok_or_else(|| Failure::new("it has no broker"))?;
         // Once is enough for what takes a whole period, and in a quick run only ours is watched at all.
         let is_watched = so_far.median(self.name(), system.name(), IDLE_CPU).is_none();
