@@ -20,9 +20,13 @@ const DEALERS: usize = 300;
 const SILENT: usize = 500;
 const HALF: usize = 200;
 const FORGED: usize = 100;
+const SHAKEN: usize = 560;
+
+/// Most connections that may say nothing after their handshake.
+const MOST_SILENT: usize = 512;
 
 /// How much memory the strangers may cost at most.
-const MEMORY: usize = 32 * 1024 * 1024;
+const MEMORY: usize = 64 * 1024 * 1024;
 
 /// What opens a connection of ZeroMQ 3.1 without security, and then tells that a DEALER is there.
 const GREETING: [u8; 64] = {
@@ -201,10 +205,21 @@ async fn a_crowd_loses_nothing_and_strangers_cost_nothing() {
         idle.push(stream);
     }
     world.is_well().await;
+    // Who has shaken hands and says nothing may stay, up to a number: then the oldest is let go.
+    let mut shaken = JoinSet::new();
+    for _ in 0..SHAKEN {
+        shaken.spawn(closed(world.forger().await));
+    }
+    // Those of the claims are older.
+    for _ in 0..SHAKEN - MOST_SILENT {
+        soon("one that is let go", shaken.join_next()).await.unwrap().unwrap();
+    }
+    world.is_well().await;
     let grown = memory().saturating_sub(before);
+    println!("{} KiB for {} strangers", grown >> 10, idle.len() + shaken.len());
     assert!(grown < MEMORY, "{} KiB for {} strangers", grown >> 10, idle.len());
     assert_eq!(world.server.clients().len(), 1, "none of them is a client");
-    drop(idle);
+    drop((idle, shaken));
 
     // A message that no session begins with is answered, and one that breaks sig/1 costs its own link.
     let dealer = Socket::dealer().unwrap();

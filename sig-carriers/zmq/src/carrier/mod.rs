@@ -35,7 +35,7 @@ impl Options {
     /// - A ping after 15 s of silence, and a peer without a sign of life for two and a half times that is gone: a ROUTER is
     ///   told of peers whose machine or network vanished in no other way.
     /// - Up to 16 MiB for a message, which is a router's largest frame.
-    /// - 1024 messages wait for one peer, and no more than a megabyte of messages above 1 KiB; 256 wait to be received, in
+    /// - 256 messages wait for one peer, and no more than a megabyte of messages above 1 KiB; 256 wait to be received, in
     ///   front of a task that never waits.
     /// - A thousand peers may knock at once, so that none of a crowd that starts together is turned away.
     /// - Closing takes half a second for what is left.
@@ -44,7 +44,7 @@ impl Options {
         Self::default()
             .heartbeat(Heartbeat::every(HEARTBEAT))
             .max_message(sig_core::DEFAULT_MAX_FRAME + FRAMING)
-            .send_high_water(1024)
+            .send_high_water(256)
             .receive_high_water(256)
             .max_pending_handshakes(1024)
             .linger(GOODBYE)

@@ -53,6 +53,7 @@ impl Reading<'_> {
                 .await;
         }
         let number = from.number;
+        self.silent.remove(&number);
         let Some((client, link)) = self.announce(from, spoken, answer).await else {
             return self.part_from(number);
         };

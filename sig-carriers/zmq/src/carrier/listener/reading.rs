@@ -1,6 +1,6 @@
 //! The task that reads a ROUTER socket: it tells the clients apart, and when they come and go.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use sig_core::{Carrier as _, CarrierError, Disconnect, Reason, Uplink};
@@ -19,6 +19,9 @@ use crate::carrier::{GOODBYE, carrier_error};
 /// Most messages that are read until other things are looked at.
 const BURST: usize = 64;
 
+/// Most connections that have not said anything yet.
+const MAX_SILENT: usize = 512;
+
 /// One run of a listener.
 pub(super) struct Reading<'a> {
     pub(super) carrier: &'a Listener,
@@ -32,6 +35,10 @@ pub(super) struct Reading<'a> {
     taken: u64,
     /// Events of links were missed.
     missed: bool,
+    /// Some link has something to be done for it.
+    told: bool,
+    /// Links whose peer has not said anything that makes a client of it; the oldest has the smallest number.
+    pub(super) silent: BTreeSet<u64>,
 }
 
 impl<'a> Reading<'a> {
@@ -50,6 +57,8 @@ impl<'a> Reading<'a> {
             down: VecDeque::new(),
             taken: 0,
             missed: false,
+            told: false,
+            silent: BTreeSet::new(),
         })
     }
 
@@ -77,7 +86,7 @@ impl<'a> Reading<'a> {
                     Some(event) => self.note(event),
                     None => break Err(CarrierError::Other("the ZeroMQ socket was closed".to_owned())),
                 },
-                () = self.carrier.links.told() => {}
+                () = self.carrier.links.told() => self.told = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {}
                 message = self.socket.recv(), if drained && self.down.is_empty() => match message {
                     Ok(message) => self.take(message).await,
@@ -118,6 +127,7 @@ impl<'a> Reading<'a> {
             return warn!("clients may have left that are still shown: their heartbeats will tell");
         };
         let links: HashSet<u64> = links.into_iter().collect();
+        self.silent.retain(|number| links.contains(number));
         let gone = self
             .peers
             .clients()
@@ -130,6 +140,7 @@ impl<'a> Reading<'a> {
 
     /// What a link that is down brought before may not have been read yet, but lies in front of what is sent from now on.
     fn is_down(&mut self, number: u64, why: Disconnect) {
+        self.silent.remove(&number);
         let until = self.taken + u64::from(self.carrier.options.receive_high_water) + BURST as u64;
         self.down.push_back((number, why, until));
     }
@@ -150,6 +161,30 @@ impl<'a> Reading<'a> {
                 self.carrier.handle_client_disconnected(client, why).await;
             }
         }
+        if std::mem::take(&mut self.told) {
+            self.do_as_told().await;
+        }
+        while self.silent.len() > MAX_SILENT
+            && let Some(oldest) = self.silent.pop_first()
+        {
+            info!("more than {MAX_SILENT} connections said nothing; the oldest was let go");
+            self.drop_link(oldest).await;
+        }
+        let now = Instant::now();
+        while let Some(number) = self.peers.take_overdue(now) {
+            match self.peers.get(number) {
+                Some(Peer::Refused { .. }) => {
+                    let why = Disconnect::new(Reason::Kicked, "it sent what cannot be read");
+                    self.retire(number, why).await;
+                }
+                Some(Peer::Parting) => self.drop_link(number).await,
+                Some(Peer::Open { .. }) | None => {}
+            }
+        }
+    }
+
+    /// Lets go of the clients that the router let go of, and answers what REQ sockets cannot be asked.
+    async fn do_as_told(&mut self) {
         let mut let_go = Vec::new();
         for (number, client, link) in self.peers.clients() {
             match link.let_go() {
@@ -165,20 +200,11 @@ impl<'a> Reading<'a> {
         for (number, why) in let_go {
             self.retire(number, why).await;
         }
-        let now = Instant::now();
-        while let Some(number) = self.peers.take_overdue(now) {
-            match self.peers.get(number) {
-                Some(Peer::Refused { .. }) => {
-                    let why = Disconnect::new(Reason::Kicked, "it sent what cannot be read");
-                    self.retire(number, why).await;
-                }
-                Some(Peer::Parting) => {
-                    if let Err(error) = self.socket.drop_link(number).await {
-                        debug!(%error, "cannot drop a link");
-                    }
-                }
-                Some(Peer::Open { .. }) | None => {}
-            }
+    }
+
+    async fn drop_link(&self, number: u64) {
+        if let Err(error) = self.socket.drop_link(number).await {
+            debug!(%error, "cannot drop a link");
         }
     }
 
@@ -197,7 +223,12 @@ impl<'a> Reading<'a> {
                 debug!(events, "peers came and went faster than it was noticed");
                 self.missed = true;
             }
-            LinkEvent::Connected(_) | LinkEvent::Delayed { .. } => {}
+            LinkEvent::Connected(link) => {
+                if self.peers.get(link.number).is_none() {
+                    self.silent.insert(link.number);
+                }
+            }
+            LinkEvent::Delayed { .. } => {}
         }
     }
 
