@@ -80,13 +80,14 @@ impl Listener {
         &self.endpoint
     }
 
-    async fn open(&self) -> Result<Arc<dyn Backend>, CarrierError> {
+    /// A socket that listens, and where, in its own words.
+    async fn open(&self) -> Result<(Arc<dyn Backend>, String), CarrierError> {
         let socket = backend::open(Kind::Router, &self.options).map_err(carrier_error)?;
         drop(lock(&self.reserved).take());
         let give_up = Instant::now() + REBIND.1;
         loop {
             match socket.bind(&self.endpoint).await {
-                Ok(_) => return Ok(socket),
+                Ok(bound) => return Ok((socket, bound)),
                 Err(Error::Io { source, .. })
                     if source.kind() == io::ErrorKind::AddrInUse && Instant::now() < give_up =>
                 {
@@ -116,12 +117,12 @@ impl Carrier for Listener {
         *lock(&self.door) = Some(door.clone());
         // Also when the run fails or is dropped.
         let _shut = door.is_shut.clone().drop_guard();
-        let socket = tokio::select! {
+        let (socket, bound) = tokio::select! {
             biased;
             () = router.stopped() => return Ok(()),
             socket = self.open() => socket?,
         };
-        let reading = Reading::new(&self, &router, socket)?;
+        let reading = Reading::new(&self, &router, socket, bound)?;
         reading.run(&door).await
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Reading<'a> {
     pub(super) carrier: &'a Listener,
     pub(super) router: &'a Uplink,
     pub(super) socket: Arc<dyn Backend>,
+    /// Where it listens, in its own words.
+    bound: String,
     monitor: Monitor,
     pub(super) peers: Peers,
     /// Links that are down, each until this many messages were read: what came by it may be among them.
@@ -46,12 +48,14 @@ impl<'a> Reading<'a> {
         carrier: &'a Listener,
         router: &'a Uplink,
         socket: Arc<dyn Backend>,
+        bound: String,
     ) -> Result<Self, CarrierError> {
         let monitor = socket.monitor().map_err(carrier_error)?;
         Ok(Self {
             carrier,
             router,
             socket,
+            bound,
             monitor,
             peers: Peers::default(),
             down: VecDeque::new(),
@@ -104,7 +108,7 @@ impl<'a> Reading<'a> {
 
     /// Lets nobody in any more. Those who are there stay.
     async fn shut(&self, door: &Door) {
-        if let Err(error) = self.socket.unbind(&self.carrier.endpoint).await {
+        if let Err(error) = self.socket.unbind(&self.bound).await {
             debug!(%error, "cannot unbind");
         }
         door.is_shut.cancel();
