@@ -41,6 +41,26 @@ async fn an_endpoint_that_is_taken_is_refused_at_once() {
     assert!(matches!(taken, CarrierError::Listen { .. }), "{taken}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_path_with_something_else_is_left_alone() -> Result<(), Finding> {
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let path = directory.path().join("router");
+    let endpoint = format!("ipc://{}", path.display());
+    let mut server = Probe::start(Arc::new(listen(&endpoint).expect("a free path")));
+    let mut client = Probe::start(Arc::new(dial(&endpoint).expect("an endpoint")));
+    client.connected().await?;
+    let taken = listen(&endpoint).expect_err("somebody listens there");
+    assert!(matches!(taken, CarrierError::Listen { .. }), "{taken}");
+    server.connected().await?;
+    server.stopped().await?;
+    std::fs::write(&path, "precious").expect("a path of our own");
+    let refused = listen(&endpoint).expect_err("it is a file").to_string();
+    assert!(refused.contains("choose another one"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "precious");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_peer_that_gives_no_sign_of_life_is_gone() -> Result<(), Finding> {
     let quick = Options::for_carriers().heartbeat(Heartbeat::every(Duration::from_millis(100)));

@@ -50,7 +50,10 @@ impl Fixture for Ipc {
     type Address = String;
 
     fn listener(&self) -> (Arc<dyn Carrier>, String) {
-        pair_at(&format!("ipc://{}", self.0.path().join("router").display()))
+        // A place of its own for each: the socket of one that was dropped closes in the background.
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let name = format!("router-{}", LAST.fetch_add(1, Ordering::Relaxed));
+        pair_at(&format!("ipc://{}", self.0.path().join(name).display()))
     }
 
     fn dialler(&self, endpoint: &String) -> Arc<dyn Carrier> {

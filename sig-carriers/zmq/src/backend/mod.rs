@@ -2,6 +2,7 @@
 
 mod monitor;
 mod omq;
+mod place;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use monitor::{Link, LinkEvent, Monitor};
+pub(crate) use place::check as check_place;
 
 use crate::{Error, Kind, Library, Message, Options};
 

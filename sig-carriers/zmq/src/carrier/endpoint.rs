@@ -6,6 +6,9 @@ use std::net::{TcpListener, ToSocketAddrs as _};
 use sig_core::CarrierError;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::carrier_error;
+use crate::backend::check_place;
+
 /// What to write.
 const FORMS: &str = "write tcp://HOST:PORT, ipc://PATH or inproc://NAME";
 
@@ -62,9 +65,10 @@ fn check_tcp(endpoint: &str, address: &str) -> Result<(), CarrierError> {
 }
 
 /// Takes the port of a TCP endpoint, so that it is known and nobody else takes it, until the socket is dropped to make room
-/// for ZeroMQ's own. Gives the endpoint with the port that was found. Others are given back as they are.
+/// for ZeroMQ's own. Gives the endpoint with the port that was found. Others are given back as they are; a path is looked at.
 pub(super) fn reserve(endpoint: &str) -> Result<(String, Option<TcpListener>), CarrierError> {
     let Some(address) = endpoint.strip_prefix("tcp://") else {
+        check_place(endpoint).map_err(carrier_error)?;
         return Ok((endpoint.to_owned(), None));
     };
     let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
