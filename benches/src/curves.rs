@@ -64,7 +64,7 @@ fn curves() -> Vec<Curve> {
     // Powers of four. The largest payload that goes into a frame of the default size is a little below 16 MiB.
     let sizes: Vec<u64> = (2..=13)
         .map(|power| 1u64 << (2 * power))
-        .map(|size| if size == 1 << 24 { size - 64 } else { size })
+        .map(|size| if size == 1 << 24 { size - 1024 } else { size })
         .collect();
     vec![
         curve(
@@ -115,7 +115,7 @@ fn curves() -> Vec<Curve> {
 fn is_beyond(system: &dyn System, point: &Point) -> bool {
     const MIB: usize = 1 << 20;
     let largest = match system.name() {
-        name if name.starts_with("sig") => 16 * MIB - 64,
+        name if name.starts_with("sig") => 16 * MIB - 1024,
         "nats" => MIB,
         _ => usize::MAX,
     };

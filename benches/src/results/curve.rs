@@ -50,6 +50,9 @@ fn at(value: u64) -> String {
             return format!("{} {unit}", value / size);
         }
     }
+    if value > 1 << 20 {
+        return format!("{:.0} Mi", value as f64 / f64::from(1 << 20));
+    }
     value.to_string()
 }
 
