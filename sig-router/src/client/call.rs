@@ -38,6 +38,7 @@ pub(super) struct PendingCall {
     deadline: Instant,
     /// Whether it runs a handler, which is cancelled when nobody waits any more.
     is_request: bool,
+    answered: bool,
 }
 
 impl Link {
@@ -93,6 +94,7 @@ impl Link {
             answer,
             deadline,
             is_request,
+            answered: false,
         };
         let message = Call::new(id, method, params).into();
         let sent = match (is_request, ahead) {
@@ -120,6 +122,7 @@ impl PendingCall {
     /// Waits for the response.
     pub(super) async fn response(mut self) -> Result<RawJson, CallError> {
         let outcome = tokio::time::timeout_at(self.deadline.into(), &mut self.answer).await;
+        self.answered = matches!(outcome, Ok(Ok(_)));
         match outcome {
             Err(_) => Err(CallError::TimedOut),
             // The link's own look at the deadlines came first.
@@ -134,8 +137,9 @@ impl PendingCall {
 
 impl Drop for PendingCall {
     fn drop(&mut self) {
-        let waited_for = self.link.replies().take(self.id).is_some();
-        if !waited_for || !self.is_request {
+        // Also where the link's own look at the deadlines was the first to give it up.
+        self.link.replies().take(self.id);
+        if self.answered || !self.is_request {
             return;
         }
         if self.link.is_pysig() {

@@ -28,11 +28,14 @@ impl ClientForward {
 struct CancelOnDrop {
     session: Arc<ClientSession>,
     id: u64,
+    answered: bool,
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        if self.session.forget(self.id).is_none() {
+        // Also where whoever looks after deadlines was the first to give it up.
+        self.session.forget(self.id);
+        if self.answered {
             return;
         }
         let outbox = self.session.outbox();
@@ -57,9 +60,10 @@ impl Forward for ClientForward {
         let id = session
             .wait_for(Waiting::Request(asker), request.deadline())
             .ok_or(RequestError::Busy)?;
-        let cancel = CancelOnDrop {
+        let mut cancel = CancelOnDrop {
             session: Arc::clone(&session),
             id,
+            answered: false,
         };
         let left = request.deadline().saturating_duration_since(now());
         let params = RequestParams {
@@ -85,7 +89,7 @@ impl Forward for ClientForward {
                 gone()
             }
         })?;
-        drop(cancel);
+        cancel.answered = true;
         match outcome {
             Outcome::Done(response) => Ok(response),
             Outcome::Failed(failure) => Err(RequestError::from_failure(
