@@ -65,7 +65,7 @@ pub enum Library {
     Auto,
     /// omq, in pure Rust. It has every type but DGRAM.
     Omq,
-    /// libzmq, with the drafts. Needs the feature `libzmq`, and a C++ compiler to build. It has no CURVE.
+    /// libzmq. The feature `libzmq` is kept for it and has no backend yet: opening one is an error.
     Libzmq,
 }
 

@@ -8,6 +8,7 @@
 mod clients;
 mod credentials;
 mod peer;
+mod recipes;
 mod secured;
 mod sockets;
 mod together;

@@ -106,6 +106,6 @@ pub(crate) fn open(kind: Kind, options: &Options) -> Result<Arc<dyn Backend>, Er
 fn libzmq(kind: Kind, _: &Options) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::Unsupported {
         what: format!("a {kind} socket of libzmq"),
-        fix: "build sig-carrier-zmq with the feature `libzmq`, which needs a C++ compiler",
+        fix: "the feature `libzmq` is for it, but has no backend yet; every type but DGRAM is in Library::Omq",
     })
 }

@@ -21,11 +21,7 @@ pub(crate) struct World {
 }
 
 /// The libraries of this build.
-pub(crate) const LIBRARIES: &[Library] = if cfg!(feature = "libzmq") {
-    &[Library::Omq, Library::Libzmq]
-} else {
-    &[Library::Omq]
-};
+pub(crate) const LIBRARIES: &[Library] = &[Library::Omq];
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
