@@ -1,7 +1,7 @@
 //! Triggers that need not their sender's lane, and queues that lend room to them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ fn promise_1_what_came_past_the_lane_is_there_when_its_sender_leaves_or_the_rout
         let mut expected = vec!["e"; 10];
         if closes {
             hub.close();
+            // It is heard by nobody any more.
+            signal.try_trigger(&7).unwrap();
         } else {
             assert!(source.remove());
             // The same name is another sender, whose events the signal is not for.
@@ -106,6 +108,68 @@ fn promise_1_what_came_past_the_lane_is_there_when_its_sender_leaves_or_the_rout
 fn names(stream: &mut EventStream) -> Vec<String> {
     let events = std::iter::from_fn(|| stream.recv().now_or_never().flatten());
     events.map(|event| event.unwrap().name().to_string()).collect()
+}
+
+#[test]
+fn promise_9_what_a_function_owns_goes_with_its_guard_from_outside_and_from_inside() {
+    let (_hub, router) = router();
+    let (_sender, signal) = sender(&router, "S");
+    let (listener, owned) = counter(&router, "S/e");
+    (0..3).for_each(|_| signal.try_trigger(&"before").unwrap());
+    drop(listener);
+    assert_eq!(Arc::strong_count(&owned), 1);
+
+    let (guard, owned): (Arc<Mutex<Option<Listener>>>, _) = (Arc::default(), Arc::new(()));
+    let (own, again, kept) = (Arc::clone(&guard), signal.clone(), Arc::clone(&owned));
+    let listener = router.add_listener("S/e", move |event: &Event<'_>| {
+        let _kept = &kept;
+        if event.value() == Some(&"leave") {
+            drop(own.lock().unwrap().take());
+            again.try_trigger(&"nobody hears it").unwrap();
+        }
+    });
+    *guard.lock().unwrap() = Some(listener.unwrap());
+    (0..3).for_each(|_| signal.try_trigger(&"before").unwrap());
+    signal.try_trigger(&"leave").unwrap();
+    assert_eq!(Arc::strong_count(&owned), 1);
+}
+
+/// While a trigger is among the functions as they were, another one is among those as they are.
+#[test]
+fn promise_2_functions_that_a_trigger_brings_back_late_are_not_taken_again() {
+    let (hub, router) = router();
+    let (_sender, signal) = sender(&router, "S");
+    let (entered, enters) = mpsc::sync_channel(1);
+    let (go, goes) = mpsc::sync_channel(1);
+    let goes = Arc::new(Mutex::new(goes));
+    let count = Arc::new(AtomicU64::new(0));
+    let (calls, other) = (Arc::clone(&count), router.clone());
+    let comes = move || {
+        let (entered, goes, calls) = (entered.clone(), Arc::clone(&goes), Arc::clone(&calls));
+        other.add_listener("S/e", move |event: &Event<'_>| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            if event.value() == Some(&"stay") {
+                entered.send(()).unwrap();
+                goes.lock().unwrap().recv().unwrap();
+            }
+        })
+    };
+    let (added, again) = (Arc::new(Mutex::new(Vec::new())), signal.clone());
+    let (kept, enters) = (Arc::clone(&added), Mutex::new(enters));
+    let _listener = router.add_listener("S/e", move |event: &Event<'_>| {
+        if event.value() == Some(&"change") {
+            let again = again.clone();
+            kept.lock().unwrap().push(comes().unwrap());
+            thread::spawn(move || again.try_trigger(&"stay").unwrap());
+            enters.lock().unwrap().recv().unwrap();
+        }
+    });
+    (0..3).for_each(|_| signal.try_trigger(&"before").unwrap());
+    signal.try_trigger(&"change").unwrap();
+    (0..3).for_each(|_| signal.try_trigger(&"after").unwrap());
+    assert_eq!(count.load(Ordering::Relaxed), 4);
+    assert!(is_past_the_lane(&hub, "e"));
+    go.send(()).unwrap();
 }
 
 #[test]
