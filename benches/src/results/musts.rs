@@ -44,6 +44,15 @@ fn ratio_of_ipc(results: &Results, work: &str, metric: &str) -> Option<f64> {
     Some(results.median(work, "sig-ipc", metric)? / results.median(work, OURS, metric)?)
 }
 
+/// The worse ratio of ZeroMQ to TCP.
+fn worst_of_zmq(results: &Results) -> Option<f64> {
+    let ratios = ["1to1-64", "1to8-64"].map(|work| {
+        let zmq = results.median(work, "sig-zmq", DELIVERIES)?;
+        Some(zmq / results.median(work, OURS, DELIVERIES)?)
+    });
+    ratios.into_iter().flatten().reduce(f64::min)
+}
+
 const DELIVERIES: &str = "deliveries_per_s";
 
 const MUSTS: &[Must] = &[
@@ -62,6 +71,7 @@ const MUSTS: &[Must] = &[
     more("1 KiB, 1 -> 8: x best peer", 1.9, Some(2.5), |r| {
         times_peer(r, "1to8-1k", DELIVERIES, true)
     }),
+    more("64 B over ZeroMQ: x TCP", 0.5, None, worst_of_zmq),
     more("64 B, 1 -> 1,000: x nats", 2.0, Some(3.0), |r| {
         times(r, "1to1000-64", DELIVERIES, "nats")
     }),
