@@ -92,7 +92,8 @@ impl Results {
         let systems = self.of(work).iter().filter(|system| among(system.side));
         let medians = systems
             .filter_map(|system| system.median(metric))
-            .filter(|value| value.is_finite());
+            // What is too little to be measured says nothing.
+            .filter(|value| value.is_finite() && (more_is_better || *value > 0.0));
         medians.reduce(|one, other| if (one > other) == more_is_better { one } else { other })
     }
 }
