@@ -19,7 +19,7 @@ use crate::pressure::release_all;
 const BURST: Duration = Duration::from_micros(2);
 
 /// So many bytes do not wait for more.
-const PORTION: usize = 32 * 1024;
+const PORTION: usize = 128 * 1024;
 
 /// So many pieces of a large frame go one behind the other before it is left to the task.
 const PIECES: usize = 4;
