@@ -88,7 +88,7 @@ impl Assembly {
                 .body
                 .first_chunk()
                 .map_or(0, |len| u32::from_le_bytes(*len) as usize);
-            so_far.reserve((LEN_FIELD + claimed).min(AT_ONCE));
+            so_far.reserve(LEN_FIELD.saturating_add(claimed).min(AT_ONCE));
         }
         so_far.extend_from_slice(chunk.body);
         let size = so_far.len() - LEN_FIELD.min(so_far.len());
