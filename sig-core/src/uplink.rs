@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, ClientId, Disconnect, PeerInfo, Receiver};
 use crate::error::CarrierError;
+use crate::link_report::LinkReport;
 use crate::tasks::Tasks;
 
 /// The router's side of a carrier. Routers implement it; carriers reach it through [`Uplink`].
@@ -21,6 +22,12 @@ pub trait Inbound: fmt::Debug + Send + Sync {
 
     /// All clients of the carrier are gone.
     fn all_disconnected(&self, why: Disconnect);
+
+    /// How a link of the carrier fares now. Called whenever that changes, for links whose life begins before a client is
+    /// there: a serial port, say. Does nothing by default.
+    fn link(&self, report: LinkReport) {
+        let _ = report;
+    }
 }
 
 /// A carrier's way to its router: announces clients, owns the carrier's tasks, says when to stop.
@@ -54,6 +61,11 @@ impl Uplink {
     /// Reports that all clients of this run are gone.
     pub fn all_disconnected(&self, why: Disconnect) {
         self.inbound.all_disconnected(why);
+    }
+
+    /// Reports how a link fares now, whether or not a client is at its end: whoever asks the router is told.
+    pub fn report(&self, report: LinkReport) {
+        self.inbound.link(report);
     }
 
     /// Runs `future` in the background, owned by the router: it must end soon after [`stopped`](Self::stopped).

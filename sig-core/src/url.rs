@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::CarrierError;
 
 /// A carrier's address as text: `scheme://address?option=value&..`, or `scheme:address?option=value&..` where the address
-/// has a scheme of its own, as in `zmq:tcp://127.0.0.1:5555`.
+/// has a scheme of its own, as in `zmq:tcp://127.0.0.1:5555`, or is a name, as in `serial:COM12`.
 ///
 /// ```
 /// use sig_core::CarrierUrl;
@@ -21,18 +21,18 @@ pub struct CarrierUrl {
     scheme: String,
     address: String,
     options: Vec<(String, String)>,
-    /// Whether the address has a scheme of its own.
-    nested: bool,
+    /// Whether the address follows the colon directly.
+    direct: bool,
 }
 
 impl CarrierUrl {
-    /// The part before `://`, in lower case.
+    /// The part before `://` or the first `:`, in lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The part between `://` and `?`, or between the first `:` and `?` where it has a scheme of its own; may be empty.
+    /// The part between `://` and `?`, or between the first `:` and `?` where no `//` follows; may be empty.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -78,12 +78,13 @@ impl FromStr for CarrierUrl {
             address: text.to_owned(),
             why: why.to_owned(),
         };
-        let (outer, behind) = text
-            .split_once("://")
-            .ok_or_else(|| error("write scheme://address, such as tcp://127.0.0.1:3000"))?;
-        let (scheme, rest) = match outer.split_once(':') {
-            Some((scheme, _)) => (scheme, text.get(scheme.len() + 1..).unwrap_or_default()),
-            None => (outer, behind),
+        let missing = || error("write scheme://address, such as tcp://127.0.0.1:3000");
+        let (scheme, behind) = text.split_once(':').ok_or_else(missing)?;
+        let (rest, direct) = match behind.strip_prefix("//") {
+            Some(rest) => (rest, false),
+            // A host and a port, and most likely the scheme was forgotten.
+            None if is_port(behind) || !begins_with_letter(scheme) && !behind.contains("://") => return Err(missing()),
+            None => (behind, true),
         };
         if scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) {
             return Err(error("the part before :// must be a scheme, such as tcp"));
@@ -99,14 +100,24 @@ impl FromStr for CarrierUrl {
             scheme: scheme.to_ascii_lowercase(),
             address: address.to_owned(),
             options,
-            nested: outer.contains(':'),
+            direct,
         })
     }
 }
 
+/// Whether a text is a port, perhaps with a path or options behind it.
+fn is_port(text: &str) -> bool {
+    let digits = text.split(['/', '?']).next().unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn begins_with_letter(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
 impl fmt::Display for CarrierUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if self.nested { ":" } else { "://" };
+        let separator = if self.direct { ":" } else { "://" };
         write!(f, "{}{separator}{}", self.scheme, self.address)?;
         for (index, (key, value)) in self.options.iter().enumerate() {
             write!(f, "{}{key}={value}", if index == 0 { '?' } else { '&' })?;
@@ -128,6 +139,10 @@ mod tests {
             "tcp://h:1?a=b&c=",
             "zmq:tcp://*:5555?plain=users",
             "zmq:ipc:///run/lab/router",
+            "serial:///dev/ttyACM0?baud=9600",
+            "serial:usb?vid=2341&pid=0043",
+            "serial:by-path/pci-0000:00:14.0-usb-0:1:1.0",
+            "serial:COM12",
         ] {
             assert_eq!(text.parse::<CarrierUrl>().unwrap().to_string(), text);
         }
@@ -138,18 +153,33 @@ mod tests {
         let url: CarrierUrl = "ZMQ:tcp://[::1]:5555?a=b".parse().unwrap();
         assert_eq!((url.scheme(), url.address()), ("zmq", "tcp://[::1]:5555"));
         assert_eq!(url.option("a"), Some("b"));
-        for bad in ["://x", ":tcp://x", "z m:tcp://x", "zmq:tcp:"] {
+        for bad in ["://x", ":tcp://x", "z m:tcp://x"] {
             bad.parse::<CarrierUrl>().unwrap_err();
         }
     }
 
     #[test]
+    fn an_address_may_be_a_name() {
+        let url: CarrierUrl = "serial:usb?vid=2341&sn=0001".parse().unwrap();
+        assert_eq!((url.scheme(), url.address()), ("serial", "usb"));
+        assert_eq!((url.option("vid"), url.option("sn")), (Some("2341"), Some("0001")));
+        let url: CarrierUrl = "Serial:COM12".parse().unwrap();
+        assert_eq!((url.scheme(), url.address()), ("serial", "COM12"));
+    }
+
+    #[test]
     fn errors_say_what_to_write() {
-        let error = "127.0.0.1:3000".parse::<CarrierUrl>().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "address 127.0.0.1:3000: write scheme://address, such as tcp://127.0.0.1:3000"
-        );
+        for forgotten in [
+            "127.0.0.1:3000",
+            "localhost:3000",
+            "[::1]:3000",
+            "localhost:3000?dialect=sig1",
+            "/dev/ttyACM0",
+        ] {
+            let error = forgotten.parse::<CarrierUrl>().unwrap_err().to_string();
+            let wanted = format!("address {forgotten}: write scheme://address, such as tcp://127.0.0.1:3000");
+            assert_eq!(error, wanted);
+        }
         let url: CarrierUrl = "tcp://h:1?nodelay=1".parse().unwrap();
         let error = url.expect_options(&["dialect"]).unwrap_err().to_string();
         assert_eq!(

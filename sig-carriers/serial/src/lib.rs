@@ -1,1 +1,11 @@
 #![doc = include_str!("../README.md")]
+
+mod port;
+
+pub use port::{
+    Check, Codec, DataBits, Duplex, Enumerator, Flow, Life, Line, Opened, Options, Parity, Place, Port, PortInfo,
+    ResetOnOpen, SerialLine, StopBits, System, UsbInfo, UsbMatch,
+};
+
+/// The URL scheme.
+pub const SCHEME: &str = "serial";

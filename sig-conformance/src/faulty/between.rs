@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sig_core::bytes::{Bytes, BytesMut};
 use sig_core::{
-    Batch, Carrier, CarrierError, ClientId, Codec, CodecError, Disconnect, Inbound, Message, PeerInfo, Profile,
-    Receiver, Tasks, Uplink, async_trait,
+    Batch, Carrier, CarrierError, ClientId, Codec, CodecError, Disconnect, Inbound, LinkReport, Message, PeerInfo,
+    Profile, Receiver, Tasks, Uplink, async_trait,
 };
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -145,6 +145,10 @@ impl Inbound for Between {
 
     fn all_disconnected(&self, why: Disconnect) {
         self.router.all_disconnected(why);
+    }
+
+    fn link(&self, report: LinkReport) {
+        self.router.report(report);
     }
 }
 
