@@ -4,7 +4,9 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod cobs;
 pub mod content;
+pub mod crc;
 pub mod event;
 pub mod frame;
 pub mod preface;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod framing;
 mod port;
 
 pub use port::{

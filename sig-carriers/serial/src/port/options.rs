@@ -279,9 +279,10 @@ pub enum ResetOnOpen {
 }
 
 /// What is spoken on the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Codec {
     /// `codec=auto`: the first valid line or frame decides.
+    #[default]
     Auto,
     /// `codec=lines`: documents, one in each line.
     Lines,
@@ -289,10 +290,11 @@ pub enum Codec {
     Frames,
 }
 
-/// The check behind a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The check behind a line. More is better: `None < Crc16 < Crc32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Check {
     /// `check=none`: none, but required once a line had one.
+    #[default]
     None,
     /// `check=crc16`: `*` and 4 hexadecimal digits.
     Crc16,
