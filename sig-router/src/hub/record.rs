@@ -348,6 +348,13 @@ impl EventRecord {
         self.last.lock().clone()
     }
 
+    /// What is kept, if anything is, says something else from here on.
+    pub(crate) fn renew_last(&self, payload: Payload) {
+        if let Some(kept) = &mut *self.last.lock() {
+            kept.payload = payload;
+        }
+    }
+
     /// Keeps nothing any more; gives what was kept.
     pub(crate) fn take_last(&self) -> Option<Kept> {
         self.last.lock().take()

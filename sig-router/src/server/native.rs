@@ -1,5 +1,7 @@
 //! A client that speaks sig.
 
+mod senders;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,7 +13,6 @@ use sig_wire::EventFrame;
 
 use super::client::{ClientSession, Fault, Waiting, failed};
 use super::credit::CreditLine;
-use super::forward::ClientForward;
 use super::holds::Stalling;
 use super::methods::{self as rpc, Answer};
 use super::shown::Dialect;
@@ -19,17 +20,14 @@ use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::{ANSWER_GRACE, Ask, Recall, Receipt, Wait};
 use crate::few::FewMap;
-use crate::hub::{Added, CatchUp, EventRecord, First, NewSender, Owner, Target, new_series};
+use crate::hub::{CatchUp, EventRecord, First, Owner, Target};
 use crate::listener::Registration;
 use crate::outbox::{Heading, Outbox};
 use crate::outlet::{Item, Outlet, Terms};
 use crate::peer::{TICK, content_type};
 use crate::policy::Policy;
 use crate::pressure::{Gate, Whose};
-use crate::request::Requests;
-use crate::session::params::{
-    AddListener, AddListenerReply, AddSender, AddSenderReply, Cancel, RemoveListener, RemoveSender, RequestParams,
-};
+use crate::session::params::{AddListener, AddListenerReply, Cancel, RemoveListener, RequestParams};
 use crate::session::{Hello, Offer, ParamsError, Refuse, abilities, code, methods, negotiate, read_params};
 use crate::stall::{RESUME, STALL, StallParams};
 
@@ -54,6 +52,8 @@ struct Listening {
 #[derive(Debug)]
 struct OwnSender {
     generation: u64,
+    /// Names the run of the numbers of its events.
+    series: u64,
     aliases: Vec<u32>,
     credit: Arc<CreditLine>,
 }
@@ -374,6 +374,9 @@ impl Native {
             methods::ADD_SENDER => read_params(methods::ADD_SENDER, &params)
                 .map_err(bad)
                 .and_then(|params| self.add_sender(session, params)),
+            methods::ADD_EVENTS => read_params(methods::ADD_EVENTS, &params)
+                .map_err(bad)
+                .and_then(|params| self.add_events(session, params)),
             methods::REMOVE_SENDER => read_params(methods::REMOVE_SENDER, &params)
                 .map_err(bad)
                 .and_then(|params| self.remove_sender(session, &params)),
@@ -396,98 +399,6 @@ impl Native {
         session.shown().set_counts(self.senders.len(), self.listeners.len());
         session.peer().reply(id, answer.unwrap_or_else(|outcome| outcome));
         Ok(())
-    }
-
-    fn add_sender(&mut self, session: &ClientSession, params: AddSender) -> Answer {
-        let AddSender {
-            sender: name,
-            events,
-            requests,
-            keep_last,
-            series,
-            numbers,
-        } = params;
-        let refused = |text: String| failed("refused", text);
-        let shared = session.shared().map_err(|error| refused(error.to_string()))?;
-        rpc::within(rpc::MAX_SENDERS, self.senders.len(), 1, "senders").map_err(refused)?;
-        rpc::within(rpc::MAX_EVENTS, self.aliases.len(), events.len(), "events").map_err(refused)?;
-        let requests = requests.map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
-        let new = NewSender {
-            name: name.clone(),
-            events: events.iter().cloned().collect(),
-            requests: requests.unwrap_or_default(),
-            owner: Owner::Client(session.id()),
-            carrier: session.carrier_name(),
-            uplink: None,
-            keep_last: keep_last.into_iter().collect(),
-            series: series.unwrap_or_else(new_series),
-            numbers,
-        };
-        let Added {
-            sender: record,
-            generation,
-        } = session
-            .hub()
-            .add_sender(new)
-            .map_err(|error| rpc::refused_sender(&error))?;
-        let credit = CreditLine::new(
-            &shared.credits,
-            name.clone(),
-            Arc::clone(&record.gate),
-            session.outbox(),
-        );
-        let credit_hook: Arc<dyn crate::pressure::GateWatch> = credit.clone();
-        record.gate.set_watch(Some(Arc::downgrade(&credit_hook)));
-        let mut reply = AddSenderReply {
-            generation,
-            aliases: std::collections::BTreeMap::new(),
-            credit: credit.granted(),
-        };
-        for event in events {
-            let Some(record) = record.event(event.as_str()) else {
-                continue;
-            };
-            reply.aliases.insert(event, record.alias);
-            self.aliases.insert(
-                record.alias,
-                Published {
-                    event: record,
-                    credit: Arc::clone(&credit),
-                },
-            );
-        }
-        let aliases = reply.aliases.values().copied().collect();
-        self.senders.insert(
-            name,
-            OwnSender {
-                generation,
-                aliases,
-                credit,
-            },
-        );
-        rpc::done(&reply)
-    }
-
-    fn remove_sender(&mut self, session: &ClientSession, params: &RemoveSender) -> Answer {
-        let RemoveSender { sender: name } = params;
-        let Some(own) = self.senders.remove(name) else {
-            return Err(rpc::not_own_sender(session.hub(), name.as_str()));
-        };
-        for alias in &own.aliases {
-            // Not if the event has a new owner entry by now.
-            if self
-                .aliases
-                .get(alias)
-                .is_some_and(|published| Arc::ptr_eq(&published.credit, &own.credit))
-            {
-                self.aliases.remove(alias);
-            }
-        }
-        let owner = Owner::Client(session.id());
-        let removed = session
-            .hub()
-            .remove_sender(name.as_str(), Some(owner), Some(own.generation), Reason::Removed);
-        rpc::done(&removed.is_ok())
     }
 
     fn add_listener(&mut self, session: &ClientSession, params: &AddListener) -> Answer {

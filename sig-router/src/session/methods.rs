@@ -26,6 +26,8 @@ pub(crate) const LIST_SENDERS: &str = "list_senders";
 pub(crate) const LAST: &str = "last";
 /// Adds a sender (P51).
 pub(crate) const ADD_SENDER: &str = "add_sender";
+/// Declares more events of a sender that is there.
+pub(crate) const ADD_EVENTS: &str = "add_events";
 /// Removes a sender (P57).
 pub(crate) const REMOVE_SENDER: &str = "remove_sender";
 /// Adds a listener (P49).

@@ -51,10 +51,74 @@ fn linked() -> Linked {
 }
 
 impl Linked {
+    /// What the owner says of its sender when it declares more.
+    fn more(&self, event: &str, owner: Owner) -> NewSender {
+        NewSender {
+            name: SenderName::new("S").unwrap(),
+            events: BTreeSet::from([EventName::new(event).unwrap()]),
+            requests: Requests::default(),
+            owner,
+            carrier: "test",
+            uplink: None,
+            keep_last: BTreeSet::new(),
+            series: 1,
+            numbers: BTreeMap::new(),
+        }
+    }
+
     fn publish(&self, value: i32) -> bool {
         self.hub
             .publish(&self.event, self.owner, &Payload::json(&value).unwrap(), None)
     }
+}
+
+#[tokio::test]
+async fn promise_3_a_sender_that_declares_more_is_still_the_same_sender() {
+    let linked = linked();
+    let Linked { hub, router, owner, .. } = &linked;
+    let names = |event: &Event<'_>| {
+        let presence: crate::Presence = event.decode().unwrap();
+        let names = presence.events.iter().map(ToString::to_string).collect::<Vec<_>>();
+        (names.join(" "), presence.generation)
+    };
+    let next = |stream: &mut crate::EventStream| {
+        stream
+            .recv()
+            .now_or_never()
+            .flatten()
+            .unwrap()
+            .unwrap()
+            .into_owned()
+            .unwrap()
+    };
+    let (mut before, mut waiting) = (router.listen("S/#connect").unwrap(), router.listen("S/late").unwrap());
+    assert_eq!(names(&next(&mut before)), ("e #connect #disconnect".to_owned(), 1));
+
+    hub.add_events(&linked.more("late", *owner), 1).unwrap();
+    let late = hub.event(&SenderName::new("S").unwrap(), &EventName::new("late").unwrap());
+    assert!(hub.publish(&late, *owner, &Payload::null(), None));
+    // Who waited for it hears it, from its first on; nobody is told that anybody came.
+    assert_eq!(drain(&mut waiting), [Ok(1)]);
+    assert_eq!(drain(&mut before), []);
+    // Who comes now is told of all that it has.
+    let mut after = router.listen("S/#connect").unwrap();
+    assert_eq!(names(&next(&mut after)), ("e late #connect #disconnect".to_owned(), 1));
+
+    // Again it changes nothing, and what is no event of its own is refused.
+    hub.add_events(&linked.more("late", *owner), 1).unwrap();
+    assert!(hub.publish(&late, *owner, &Payload::null(), None));
+    assert_eq!(drain(&mut waiting), [Ok(2)]);
+    let strangers = [
+        (linked.more("x", Owner::Local), 1),
+        (linked.more("x", *owner), 2),
+        (linked.more("#connect", *owner), 1),
+    ];
+    for (more, generation) in strangers {
+        assert!(hub.add_events(&more, generation).is_err());
+    }
+    assert!(!hub.may_emit(&SenderName::new("S").unwrap(), &EventName::new("x").unwrap()));
+    hub.remove_sender("S", None, None, Reason::Removed).unwrap();
+    assert!(hub.add_events(&linked.more("x", *owner), 1).is_err());
 }
 
 #[tokio::test]
