@@ -1,26 +1,44 @@
 //! The life of a port: absent, opening, live, lost, and live again.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sig_core::{CarrierError, CarrierUrl, LinkReport, LinkState, SenderName, Uplink, Verdict};
-use tokio::time::{Instant, sleep, sleep_until};
+use sig_core::{CarrierError, CarrierUrl, LinkReport, LinkState, SenderName, Uplink};
+use tokio::io::AsyncReadExt as _;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tracing::{debug, info, warn};
 
+use super::holder::Holder;
 use super::line::SerialLine;
 use super::list::{Enumerator, PortInfo, System};
-use super::open::open;
-use super::options::Options;
+use super::look::{Found, Look};
+use super::open::{Refused, open};
+use super::opened::{Life, Opened};
+use super::options::{Options, ResetOnOpen};
 use super::place::Place;
+use super::trouble;
 use crate::SCHEME;
 
 /// How often is looked whether the device is there.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How often a port is tried that somebody else has.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// How long after a board was plugged in the system may still be busy with who may use it.
+const PLUGGING: Duration = Duration::from_secs(1);
 
 /// A life shorter than this was none: the next opening waits longer, so that a broken device does not fill the log.
 const PROVEN: Duration = Duration::from_secs(1);
 
 /// The longest of these pauses.
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
+
+/// How long DTR is low for a reset.
+const PULSE: Duration = Duration::from_millis(100);
 
 /// A port that may be there or not. It is opened whenever its device is there, again and again.
 ///
@@ -33,33 +51,12 @@ pub struct Port {
     enumerator: Arc<dyn Enumerator>,
     /// The name of a board of which nothing else is known.
     fallback: SenderName,
-    /// What was reported last.
-    reported: Option<LinkReport>,
+    look: Look,
+    /// The state that was reported last, and its detail.
+    reported: Option<(LinkState, String)>,
     /// When it was opened last, and how long the pause before the next opening is at least.
     opened: Option<Instant>,
     pause: Duration,
-}
-
-/// A port that was opened.
-#[derive(Debug)]
-pub struct Opened {
-    /// Bytes in, bytes out.
-    pub line: SerialLine,
-    /// Tells the router how the link fares; give it the reason when the line has ended, or drop it.
-    pub life: Life,
-    /// What a board is called that does not say its name: the option `name`, else its USB serial number or product, else
-    /// the file name of the device.
-    pub name: SenderName,
-    /// What is known of the device.
-    pub info: PortInfo,
-}
-
-/// A link that is live, until it is [lost](Self::lost) or this is dropped.
-#[derive(Debug)]
-pub struct Life {
-    uplink: Uplink,
-    report: LinkReport,
-    over: bool,
 }
 
 impl Port {
@@ -80,7 +77,7 @@ impl Port {
     ///
     /// [`CarrierError::Address`] naming an option that is out of its range.
     pub fn new(place: Place, options: Options) -> Result<Self, CarrierError> {
-        let address = place.to_string();
+        let address = place.address();
         if let Err(why) = options.validate() {
             return Err(CarrierError::Address { address, why });
         }
@@ -90,6 +87,7 @@ impl Port {
             place,
             options,
             enumerator: Arc::new(System),
+            look: Look::default(),
             reported: None,
             opened: None,
             pause: Duration::ZERO,
@@ -105,7 +103,7 @@ impl Port {
         }
     }
 
-    /// Where it is, without the scheme: what names it in reports.
+    /// Where it is, as an address without options: what names it in reports.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -118,76 +116,147 @@ impl Port {
     }
 
     /// Waits until the device is there, and opens it. Tells the router what stands in the way, once for each change. The
-    /// line and the life of the link before must be dropped.
+    /// line of the link before must be dropped, and its life ended.
+    ///
+    /// While the device is not there this looks for it five times a second, which costs next to nothing.
     ///
     /// # Cancel safety
     ///
     /// Safe to cancel: a port that was opened meanwhile is closed again.
     pub async fn next(&mut self, uplink: &Uplink) -> Opened {
-        if let Some(opened) = self.opened {
-            let lived = opened.elapsed();
-            self.pause = if lived < PROVEN {
-                (self.pause * 2).clamp(LOOK, LONGEST_PAUSE)
-            } else {
-                Duration::ZERO
-            };
-            sleep_until(opened + self.pause).await;
-        }
+        self.rest().await;
+        let mut seen = None;
+        let mut holder: Option<Holder> = None;
         loop {
-            match self.find() {
-                Ok(Some(info)) => {
-                    self.report(uplink, LinkState::Opening, &info, String::new());
-                    match open(&info.device, &self.options) {
-                        Ok(line) => return self.live(uplink, line, info),
-                        Err(error) => self.report(uplink, LinkState::Opening, &info, error.to_string()),
-                    }
+            let found = self.look.find(&self.place, &self.enumerator).await;
+            let info = match found {
+                Found::One(info) => info,
+                Found::None => {
+                    (seen, holder) = (None, None);
+                    self.absent(uplink).await;
+                    sleep(LOOK).await;
+                    continue;
                 }
-                Ok(None) => self.report(uplink, LinkState::Absent, &PortInfo::default(), String::new()),
-                Err(why) => self.report(uplink, LinkState::Opening, &PortInfo::default(), why),
+                Found::Several(ports) => {
+                    self.tell(uplink, LinkState::Opening, "", &trouble::several(&self.place, &ports));
+                    sleep(LOOK).await;
+                    continue;
+                }
+                Found::Failed(why) => {
+                    self.tell(uplink, LinkState::Opening, "", &why);
+                    sleep(BUSY).await;
+                    continue;
+                }
+            };
+            let device = info.device.display().to_string();
+            let since = *seen.get_or_insert_with(Instant::now);
+            if self
+                .reported
+                .as_ref()
+                .is_none_or(|(state, _)| *state != LinkState::Opening)
+            {
+                self.tell(uplink, LinkState::Opening, &device, "");
             }
-            sleep(LOOK).await;
-        }
-    }
-
-    /// The device, if it is there.
-    fn find(&self) -> Result<Option<PortInfo>, String> {
-        match &self.place {
-            Place::Device(path) => Ok(path.exists().then(|| PortInfo {
-                device: path.clone(),
-                ..PortInfo::default()
-            })),
-            Place::Usb(wanted) => {
-                let ports = self.enumerator.ports().map_err(|error| error.to_string())?;
-                Ok(ports.into_iter().find(|port| port.matches(wanted)))
+            if holder.as_ref().is_some_and(|holder| holder.still_holds(&info.device)) {
+                sleep(BUSY).await;
+                continue;
+            }
+            match self.open(&info.device).await {
+                Ok(line) => return self.live(uplink, line, info).await,
+                Err(refused) => {
+                    if !refused.may_pass || since.elapsed() >= PLUGGING {
+                        self.tell(uplink, LinkState::Opening, &device, &refused.why);
+                    }
+                    holder = refused.holder;
+                    sleep(if refused.busy { BUSY } else { LOOK }).await;
+                }
             }
         }
     }
 
-    fn report(&mut self, uplink: &Uplink, state: LinkState, info: &PortInfo, detail: String) {
-        let report = LinkReport::new(SCHEME, &self.address, state)
-            .with_device(info.device.display().to_string())
-            .with_detail(detail);
-        if self.reported.as_ref() != Some(&report) {
-            self.reported = Some(report.clone());
-            uplink.report(report);
-        }
+    /// The pause after a life that was none.
+    async fn rest(&mut self) {
+        let Some(opened) = self.opened else { return };
+        // What was told last is that it is lost.
+        self.reported = Some((LinkState::Lost, String::new()));
+        self.pause = if opened.elapsed() < PROVEN {
+            (self.pause * 2).clamp(LOOK, LONGEST_PAUSE)
+        } else {
+            Duration::ZERO
+        };
+        sleep_until(opened + self.pause).await;
     }
 
-    fn live(&mut self, uplink: &Uplink, line: SerialLine, info: PortInfo) -> Opened {
+    async fn absent(&mut self, uplink: &Uplink) {
+        // One that is lost stays so until it is back.
+        if matches!(self.reported, Some((LinkState::Absent | LinkState::Lost, _))) {
+            return;
+        }
+        let enumerator = Arc::clone(&self.enumerator);
+        let ports = spawn_blocking(move || enumerator.ports()).await;
+        let ports = ports.ok().and_then(Result::ok).unwrap_or_default();
+        self.tell(uplink, LinkState::Absent, "", &trouble::missing(&self.place, &ports));
+    }
+
+    /// Opens the device away from the runtime's own threads: it takes milliseconds, and longer with some adapters.
+    async fn open(&self, device: &Path) -> Result<SerialLine, Refused> {
+        let (device, options) = (device.to_owned(), self.options.clone());
+        let opened = spawn_blocking(move || open(&device, &options)).await;
+        let mut line = opened.unwrap_or_else(|error| Err(Refused::failed(error.to_string())))?;
+        if self.options.reset_on_open == ResetOnOpen::Yes {
+            reset(&mut line).await;
+        }
+        if !settle(&mut line, self.options.settle).await {
+            return Err(Refused::failed("it went away while it settled".to_owned()));
+        }
+        Ok(line)
+    }
+
+    async fn live(&mut self, uplink: &Uplink, line: SerialLine, mut info: PortInfo) -> Opened {
+        if info.usb.is_none() {
+            // Found by its path: what else is known of it is asked for once.
+            let (enumerator, device) = (Arc::clone(&self.enumerator), info.device.clone());
+            let known = spawn_blocking(move || describe(&*enumerator, &device)).await;
+            if let Ok(Some(known)) = known {
+                info = PortInfo {
+                    device: info.device,
+                    ..known
+                };
+            }
+        }
         self.opened = Some(Instant::now());
-        let name = self.name(&info);
-        self.report(uplink, LinkState::Live, &info, info.description());
-        let report = self.reported.take().unwrap_or_default();
+        let device = info.device.display().to_string();
+        let description = info.description();
+        self.tell(uplink, LinkState::Live, &device, &description);
+        let report = LinkReport::new(SCHEME, &self.address, LinkState::Live)
+            .with_device(device)
+            .with_detail(description);
         Opened {
             line,
-            life: Life {
-                uplink: uplink.clone(),
-                report,
-                over: false,
-            },
-            name,
+            life: Life::new(uplink.clone(), report),
+            name: self.name(&info),
             info,
         }
+    }
+
+    /// Tells the router and the log, if it is news.
+    fn tell(&mut self, uplink: &Uplink, state: LinkState, device: &str, detail: &str) {
+        let is_news = |(last, text): &(LinkState, String)| *last != state || text != detail;
+        if !self.reported.as_ref().is_none_or(is_news) {
+            return;
+        }
+        self.reported = Some((state, detail.to_owned()));
+        let address = &self.address;
+        match state {
+            LinkState::Opening if detail.is_empty() => debug!(address, device, "a serial port is there"),
+            LinkState::Opening => warn!(address, "a serial port cannot be opened: {detail}"),
+            LinkState::Live => info!(address, device, detail, "a serial port is open"),
+            _ => info!(address, "a serial port is not there: {detail}"),
+        }
+        let report = LinkReport::new(SCHEME, address, state)
+            .with_device(device)
+            .with_detail(detail);
+        uplink.report(report);
     }
 
     fn name(&self, info: &PortInfo) -> SenderName {
@@ -204,42 +273,33 @@ impl Port {
     }
 }
 
-impl Life {
-    /// Reports what is found of a live link, if it differs from what was reported last.
-    pub fn report<'a>(
-        &mut self,
-        verdict: Option<Verdict>,
-        detail: &str,
-        counters: impl IntoIterator<Item = (&'a str, u64)>,
-    ) {
-        let counters = counters
-            .into_iter()
-            .map(|(name, count)| (name.to_owned(), count))
-            .collect();
-        let mut report = self.report.clone().with_verdict(verdict).with_detail(detail);
-        report.counters = counters;
-        if report != self.report {
-            self.report = report.clone();
-            self.uplink.report(report);
-        }
+/// Drops DTR and raises it again. Boards whose reset hangs on RTS go along: RTS stays raised.
+async fn reset(line: &mut SerialLine) {
+    let dropped = line.set_dtr(false);
+    sleep(PULSE).await;
+    let raised = line.set_dtr(true);
+    if let Err(error) = dropped.and(raised).and_then(|()| line.discard_input()) {
+        debug!(%error, "the port has no DTR: nothing was reset");
     }
+}
 
-    /// The line has ended, for this reason.
-    pub fn lost(mut self, why: &str) {
-        self.end(why);
+/// Drops what arrives for so long. False when the device is gone.
+async fn settle(line: &mut SerialLine, time: Duration) -> bool {
+    if time.is_zero() {
+        return true;
     }
-
-    fn end(&mut self, why: &str) {
-        if !std::mem::replace(&mut self.over, true) {
-            let mut report = self.report.clone().with_detail(why);
-            report.state = LinkState::Lost;
-            self.uplink.report(report);
+    let (end, mut dropped) = (Instant::now() + time, [0; 256]);
+    loop {
+        match timeout_at(end, line.read(&mut dropped)).await {
+            Err(_over) => return true,
+            Ok(Ok(0) | Err(_)) => return false,
+            Ok(Ok(_)) => {}
         }
     }
 }
 
-impl Drop for Life {
-    fn drop(&mut self) {
-        self.end("the carrier let go of it");
-    }
+/// What is known of a device that was found by its path.
+fn describe(enumerator: &dyn Enumerator, device: &Path) -> Option<PortInfo> {
+    let real: PathBuf = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
+    enumerator.ports().ok()?.into_iter().find(|port| port.device == real)
 }

@@ -1,5 +1,6 @@
 //! How a line is set, and what is spoken on it.
 
+use std::fmt;
 use std::time::Duration;
 
 use sig_core::{EventName, SenderName};
@@ -218,6 +219,36 @@ impl Options {
         };
         let bits = 1 + data + u64::from(self.parity != Parity::None) + 1 + u64::from(self.stop == StopBits::Two);
         Duration::from_nanos(bits * 1_000_000_000 / u64::from(self.baud.max(1)))
+    }
+}
+
+impl fmt::Display for DataBits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Five => "5",
+            Self::Six => "6",
+            Self::Seven => "7",
+            Self::Eight => "8",
+        })
+    }
+}
+
+impl fmt::Display for Parity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Even => "even",
+            Self::Odd => "odd",
+        })
+    }
+}
+
+impl fmt::Display for StopBits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "1",
+            Self::Two => "2",
+        })
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use sig_core::{CarrierError, CarrierUrl};
 
+use crate::SCHEME;
+
 /// What an address has to look like.
 const FORMS: &str = "write serial:///dev/ttyACM0, serial:usb?vid=2341&pid=0043&sn=.., serial:by-id/NAME, \
                      serial:by-path/NAME or serial:COM3 (sig ports lists what is there)";
@@ -59,6 +61,28 @@ impl Place {
         };
         place.ok_or_else(|| url.error(FORMS))
     }
+}
+
+impl Place {
+    /// The place as an address without options.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Device(device) => match device.to_str().and_then(short) {
+                Some(name) => format!("{SCHEME}:{name}"),
+                None => format!("{SCHEME}://{}", device.display()),
+            },
+            Self::Usb(wanted) => format!("{SCHEME}:{wanted}"),
+        }
+    }
+}
+
+/// The name that an address has for such a device.
+fn short(device: &str) -> Option<&str> {
+    let named = |name: &&str| name.starts_with("by-id/") || name.starts_with("by-path/");
+    device
+        .strip_prefix(r"\\.\")
+        .or_else(|| device.strip_prefix("/dev/serial/").filter(named))
 }
 
 /// The device of `COM1` to `COM256`: only with the prefix Windows finds those from `COM10` on.
@@ -148,6 +172,19 @@ mod tests {
             ("serial:usb?sn=A 1", "usb?sn=A 1"),
         ] {
             assert_eq!(place(url).unwrap().to_string(), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_the_same_as_its_address() {
+        for url in [
+            "serial:///dev/ttyACM0",
+            "serial:COM12",
+            "serial:usb?vid=2341&sn=5",
+            "serial:usb",
+            "serial:by-id/usb-x",
+        ] {
+            assert_eq!(place(url).unwrap().address(), url);
         }
     }
 

@@ -1,0 +1,6 @@
+//! Ports on real pseudo-terminals.
+
+mod errors;
+mod life;
+mod line;
+mod world;
