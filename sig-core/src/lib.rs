@@ -35,7 +35,7 @@ pub use payload::Payload;
 pub use raw_json::RawJson;
 pub use schemes::{CarrierFactory, Schemes};
 pub use sig_wire::ContentType;
-pub use stream::{Dialect, Link, Medium, StreamCarrier};
+pub use stream::{Dialect, Halves, Link, Medium, StreamCarrier};
 pub use tasks::{NoRuntime, Tasks};
 pub use tokio_util::sync::CancellationToken;
 pub use topic::Topic;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sig_core::{CarrierError, Link, Medium, Profile};
+use sig_core::{CarrierError, Halves, Link, Medium, Profile};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Mutex, mpsc};
@@ -26,6 +26,10 @@ impl<M: Medium> Medium for Beating<M> {
 
     async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
         self.inner.next().await
+    }
+
+    fn split(io: M::Io) -> Halves {
+        M::split(io)
     }
 
     fn profile(&self) -> Profile {
@@ -88,6 +92,10 @@ impl<M: Medium> Medium for SmallFrames<M> {
 
     async fn next(&self) -> Result<Link<Self::Io>, CarrierError> {
         self.inner.next().await
+    }
+
+    fn split(io: M::Io) -> Halves {
+        M::split(io)
     }
 
     fn profile(&self) -> Profile {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sig_core::{CarrierError, Link, Medium, Profile};
+use sig_core::{CarrierError, Halves, Link, Medium, Profile};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -66,6 +66,11 @@ impl Medium for Dialer {
             address: self.address.clone(),
             source,
         })
+    }
+
+    fn split(io: TcpStream) -> Halves {
+        let (incoming, outgoing) = io.into_split();
+        Halves::new(incoming, outgoing)
     }
 
     fn profile(&self) -> Profile {

@@ -6,7 +6,7 @@ use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sig_core::{CarrierError, Link, Medium, Profile};
+use sig_core::{CarrierError, Halves, Link, Medium, Profile};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -100,6 +100,11 @@ impl Medium for Listener {
         self.options.apply(&stream);
         let patience = (!peer.ip().to_canonical().is_loopback()).then_some(PATIENCE);
         Ok(Link::new(stream, peer.to_string()).with_patience(patience))
+    }
+
+    fn split(io: TcpStream) -> Halves {
+        let (incoming, outgoing) = io.into_split();
+        Halves::new(incoming, outgoing)
     }
 
     fn profile(&self) -> Profile {

@@ -2,6 +2,7 @@
 
 mod detect;
 mod door;
+mod halves;
 mod inbox;
 mod link;
 mod reader;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use halves::Halves;
 pub use link::Link;
 
 use crate::batch::Batch;
@@ -81,6 +83,16 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     /// Must be safe to cancel: it is dropped when the carrier is told to stop.
     fn next(&self) -> impl Future<Output = Result<Link<Self::Io>, CarrierError>> + Send;
 
+    /// Takes a stream apart, so that one task can read while another writes.
+    ///
+    /// The default works for every stream, at the price of a lock around each call. Where the stream itself comes apart,
+    /// as a [`TcpStream`](https://docs.rs/tokio/latest/tokio/net/struct.TcpStream.html#method.into_split) does, neither
+    /// side ever waits for the other.
+    fn split(io: Self::Io) -> Halves {
+        let (incoming, outgoing) = tokio::io::split(io);
+        Halves::new(incoming, outgoing)
+    }
+
     /// What the router should know; above all [`dials`](Profile::dials).
     fn profile(&self) -> Profile {
         Profile::default()
@@ -124,7 +136,7 @@ pub struct StreamCarrier<M: Medium> {
     /// Whether a peer that was dialled spoke sig/1 once.
     spoke_sig1: AtomicBool,
     entrance: Entrance,
-    writers: Arc<Writers<M::Io>>,
+    writers: Arc<Writers>,
 }
 
 impl<M: Medium> StreamCarrier<M> {

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::ReadHalf;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::detect::{self, ANSWER_PATIENCE, Answer};
 use super::door::Door;
+use super::halves::{Halves, Incoming};
 use super::link::{Link, Peer, Wire};
 use super::reader::Reader;
 use super::undecided::Undecided;
@@ -253,7 +253,7 @@ impl<M: Medium> StreamCarrier<M> {
         // Out here, where what is only passed on takes no room in the future.
         let info = peer.info(M::NAME, self.profile().max_frame);
         let Peer { link, wire, head } = peer;
-        let (mut incoming, outgoing) = tokio::io::split(link.io);
+        let Halves { mut incoming, outgoing } = M::split(link.io);
         let mut reader = Reader::new(wire, head);
         let registered = self.writers.register(wire, outgoing);
         let connected = self.handle_client_connected(router, registered.id(), info);
@@ -285,8 +285,8 @@ impl<M: Medium> StreamCarrier<M> {
     async fn part(
         &self,
         client: Client,
-        registered: Registered<M::Io>,
-        mut incoming: ReadHalf<M::Io>,
+        registered: Registered,
+        mut incoming: Incoming,
         end: End,
     ) -> Result<(), CarrierError> {
         if matches!(&end, End::Failed(error) if !matches!(error, CarrierError::Io(_)) && client.refuse(error)) {

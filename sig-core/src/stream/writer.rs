@@ -1,6 +1,7 @@
 //! The table of clients and the way out to each.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +12,13 @@ use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use dashmap::DashMap;
 use sig_wire::frame::HEADER_LEN;
 use sig_wire::{Flags, Kind, encode_header};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use tokio_util::io::poll_write_buf;
 
 use super::GOODBYE;
+use super::halves::{Incoming, Outgoing};
 use super::inbox::drain;
 use super::link::Wire;
 use crate::batch::Batch;
@@ -27,20 +29,14 @@ use crate::error::CarrierError;
 const KEEP: usize = 1024 * 1024;
 
 /// The clients of a carrier, by id.
-#[derive(Debug)]
-pub(super) struct Writers<Io> {
-    table: DashMap<ClientId, Arc<Writer<Io>>>,
+#[derive(Debug, Default)]
+pub(super) struct Writers {
+    table: DashMap<ClientId, Arc<Writer>>,
 }
 
-impl<Io> Default for Writers<Io> {
-    fn default() -> Self {
-        Self { table: DashMap::new() }
-    }
-}
-
-impl<Io: AsyncRead + AsyncWrite> Writers<Io> {
+impl Writers {
     /// Enters a new client, until the returned guard is dropped.
-    pub(super) fn register(self: &Arc<Self>, wire: Wire, io: WriteHalf<Io>) -> Registered<Io> {
+    pub(super) fn register(self: &Arc<Self>, wire: Wire, io: Outgoing) -> Registered {
         let writer = Arc::new(Writer {
             id: ClientId::next(),
             wire,
@@ -94,17 +90,17 @@ impl<Io: AsyncRead + AsyncWrite> Writers<Io> {
         self.table.len()
     }
 
-    fn get(&self, id: ClientId) -> Option<Arc<Writer<Io>>> {
+    fn get(&self, id: ClientId) -> Option<Arc<Writer>> {
         self.table.get(&id).map(|entry| Arc::clone(&entry))
     }
 }
 
 /// The way out to one client.
 #[derive(Debug)]
-struct Writer<Io> {
+struct Writer {
     id: ClientId,
     wire: Wire,
-    out: Mutex<Out<Io>>,
+    out: Mutex<Out>,
     /// Why nothing more is written: the router let go of the client, writing failed, or the link has ended.
     let_go: OnceLock<Disconnect>,
     /// The carrier was told to stop; what is being written may be finished.
@@ -113,14 +109,21 @@ struct Writer<Io> {
     told: Notify,
 }
 
-#[derive(Debug)]
-struct Out<Io> {
-    io: WriteHalf<Io>,
+struct Out {
+    io: Outgoing,
     /// Length-prefixed packed frames are put together here.
     scratch: BytesMut,
 }
 
-impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
+impl fmt::Debug for Out {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Out")
+            .field("scratch", &self.scratch.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Writer {
     async fn send(&self, batch: &mut Batch) -> Result<(), CarrierError> {
         if self.let_go.get().is_some() {
             return Err(CarrierError::UnknownClient(self.id));
@@ -193,7 +196,7 @@ impl<Io: AsyncRead + AsyncWrite> Writer<Io> {
     }
 }
 
-impl<Io> Writer<Io> {
+impl Writer {
     /// The first reason stays.
     fn close(&self, why: Disconnect) {
         let _ = self.let_go.set(why);
@@ -276,20 +279,20 @@ fn empty(buffer: &mut BytesMut) {
 
 /// A client that is in the table. Dropping it takes it out and wakes whoever writes to it.
 #[derive(Debug)]
-pub(super) struct Registered<Io> {
-    writers: Arc<Writers<Io>>,
-    writer: Arc<Writer<Io>>,
+pub(super) struct Registered {
+    writers: Arc<Writers>,
+    writer: Arc<Writer>,
 }
 
-impl<Io: AsyncRead + AsyncWrite> Registered<Io> {
+impl Registered {
     pub(super) fn id(&self) -> ClientId {
         self.writer.id
     }
 
     /// Waits until the link is to end, and says why; `None`: because the carrier was told to stop.
     pub(super) async fn closing(&self) -> Option<Disconnect> {
-        let is_stopped = |writer: &Writer<Io>| writer.stopped.load(Ordering::Acquire).then_some(None);
-        let why = |writer: &Writer<Io>| writer.let_go.get().cloned().map(Some);
+        let is_stopped = |writer: &Writer| writer.stopped.load(Ordering::Acquire).then_some(None);
+        let why = |writer: &Writer| writer.let_go.get().cloned().map(Some);
         self.writer
             .told(|writer| why(writer).or_else(|| is_stopped(writer)))
             .await
@@ -302,7 +305,7 @@ impl<Io: AsyncRead + AsyncWrite> Registered<Io> {
 
     /// Takes the client out of the table, so that no new batch comes. With `finish`, one that is being written now is
     /// waited for, up to a bound; otherwise, and after that, it is given up.
-    pub(super) async fn close(self, finish: bool) -> Goodbye<Io> {
+    pub(super) async fn close(self, finish: bool) -> Goodbye {
         self.leave();
         if finish {
             let _ = timeout(GOODBYE, self.writer.out.lock()).await;
@@ -312,7 +315,7 @@ impl<Io: AsyncRead + AsyncWrite> Registered<Io> {
     }
 }
 
-impl<Io> Registered<Io> {
+impl Registered {
     /// Takes the client out of the table.
     fn leave(&self) {
         self.writers.table.remove(&self.writer.id);
@@ -325,7 +328,7 @@ impl<Io> Registered<Io> {
     }
 }
 
-impl<Io> Drop for Registered<Io> {
+impl Drop for Registered {
     fn drop(&mut self) {
         self.leave();
         self.release();
@@ -334,14 +337,14 @@ impl<Io> Drop for Registered<Io> {
 
 /// A client that is gone already, but whose link has not ended yet.
 #[derive(Debug)]
-pub(super) struct Goodbye<Io>(Arc<Writer<Io>>);
+pub(super) struct Goodbye(Arc<Writer>);
 
-impl<Io: AsyncRead + AsyncWrite> Goodbye<Io> {
+impl Goodbye {
     /// Ends the stream in good order, as far as the peer plays along.
     ///
     /// A socket that is closed while something unread lies in it resets the link, and what was written last may then
     /// never reach the peer. So what still comes is read and dropped, until the peer has closed too or the time is up.
-    pub(super) async fn say(self, incoming: &mut ReadHalf<Io>) {
+    pub(super) async fn say(self, incoming: &mut Incoming) {
         let _ = timeout(GOODBYE, async {
             self.0.out.lock().await.io.shutdown().await?;
             drain(incoming).await

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use sig_core::{CarrierError, Link, Medium, Profile};
+use sig_core::{CarrierError, Halves, Link, Medium, Profile};
 use tokio::net::UnixStream;
 
 use super::place::{Base, Place};
@@ -50,6 +50,11 @@ impl Medium for Dialer {
             address: format!("ipc://{}", path.display()),
             source,
         })
+    }
+
+    fn split(io: UnixStream) -> Halves {
+        let (incoming, outgoing) = io.into_split();
+        Halves::new(incoming, outgoing)
     }
 
     fn profile(&self) -> Profile {

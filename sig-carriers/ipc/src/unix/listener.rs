@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sig_core::{CarrierError, Link, Medium};
+use sig_core::{CarrierError, Halves, Link, Medium};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::place::{Base, Place};
@@ -80,6 +80,11 @@ impl Medium for Listener {
             None => self.path.display().to_string(),
         };
         Ok(Link::new(stream, address).with_credentials(credentials))
+    }
+
+    fn split(io: UnixStream) -> Halves {
+        let (incoming, outgoing) = io.into_split();
+        Halves::new(incoming, outgoing)
     }
 
     fn close(&self) {
