@@ -38,6 +38,7 @@ impl Medium for Dialer {
         for path in self.place.to_dial(&base)? {
             match UnixStream::connect(&path).await {
                 Ok(stream) => {
+                    super::widen(&stream);
                     let credentials = super::credentials(&stream);
                     return Ok(Link::new(stream, path.display().to_string()).with_credentials(credentials));
                 }

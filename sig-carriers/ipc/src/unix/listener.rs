@@ -74,6 +74,7 @@ impl Medium for Listener {
 
     async fn next(&self) -> Result<Link<UnixStream>, CarrierError> {
         let (stream, _) = self.socket()?.accept().await?;
+        super::widen(&stream);
         let credentials = super::credentials(&stream);
         let address = match credentials.and_then(|peer| peer.pid) {
             Some(pid) => format!("{} (process {pid})", self.path.display()),
