@@ -12,12 +12,14 @@
 //! | `carriers` | none | [`Page`] of [`CarrierReport`] |
 //! | `senders` | [`Query`] | [`Page`] of [`SenderReport`] |
 //! | `listeners` | [`Query`] | [`Page`] of [`ListenerReport`] |
+//! | `links` | none | [`Page`] of [`LinkReport`] |
 //!
 //! | event | data | when |
 //! |---|---|---|
 //! | `client_connected` | [`ClientConnected`] | a client has said what it speaks |
 //! | `client_disconnected` | [`ClientDisconnected`] | it left |
 //! | `carrier` | [`CarrierReport`] | a carrier started, failed, or was stopped |
+//! | `link` | [`LinkReport`] | a link that a carrier watches, such as a serial port, came, went, or fares otherwise |
 //! | `lagging` | [`Lagging`] | a listener does not keep up; once for each episode and sender |
 //! | `stats` | [`Stats`] | every second, while somebody listens to it |
 //!
@@ -57,6 +59,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use sig_core::{ClientId, EventName, SenderName};
+pub use sig_core::{LinkReport, LinkState, Verdict};
 
 pub(crate) use news::{News, Story, tell};
 pub use query::{Cursor, Order, Page, Query};
@@ -81,6 +84,9 @@ pub const CLIENT_DISCONNECTED: &str = "client_disconnected";
 
 /// The event of a carrier that started, failed, or was stopped.
 pub const CARRIER: &str = "carrier";
+
+/// The event of a link that a carrier watches and that came, went, or fares otherwise.
+pub const LINK: &str = "link";
 
 /// The event of a listener that does not keep up.
 pub const LAGGING: &str = "lagging";
@@ -130,6 +136,8 @@ pub(crate) trait Links: Send + Sync {
     fn total(&self, visit: &mut dyn FnMut(ClientId, Traffic)) -> Traffic;
 
     fn carriers(&self) -> Vec<CarrierReport>;
+
+    fn links(&self) -> Vec<LinkReport>;
 }
 
 /// What a router keeps to tell how it fares.
@@ -154,7 +162,7 @@ impl Inspection {
     pub(crate) fn install(hub: &Arc<Hub>, links: Option<Weak<dyn Links>>) {
         let mut events: &[&str] = &[];
         if let Some(links) = links {
-            events = &[CLIENT_CONNECTED, CLIENT_DISCONNECTED, CARRIER, LAGGING, STATS];
+            events = &[CLIENT_CONNECTED, CLIENT_DISCONNECTED, CARRIER, LINK, LAGGING, STATS];
             let _ = hub.inspection().links.set(links);
         }
         let events: Result<BTreeSet<_>, _> = events.iter().map(EventName::new).collect();
@@ -203,6 +211,8 @@ fn requests(hub: &Arc<Hub>) -> Requests {
     answer("info", Handler::sync(move |_| Ok(router()?.info())));
     let router = ask();
     answer("carriers", Handler::sync(move |_| Ok(Page::all(router()?.carriers()))));
+    let router = ask();
+    answer("links", Handler::sync(move |_| Ok(Page::all(router()?.links()))));
     let router = ask();
     answer(
         "clients",
@@ -272,6 +282,15 @@ impl Inspector {
         self.inspection()
             .links()
             .map(|links| links.carriers())
+            .unwrap_or_default()
+    }
+
+    /// The links that carriers watch whether or not somebody is at their ends, such as serial ports: the newest report of
+    /// each, for as long as its carrier is not stopped.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkReport> {
+        (self.inspection().links())
+            .map(|links| links.links())
             .unwrap_or_default()
     }
 

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
-    CARRIER, CLIENT_CONNECTED, CLIENT_DISCONNECTED, CarrierReport, ClientConnected, ClientDisconnected, LAGGING,
-    Lagging, ROUTER, STATS, unix_ms,
+    CARRIER, CLIENT_CONNECTED, CLIENT_DISCONNECTED, CarrierReport, ClientConnected, ClientDisconnected, LAGGING, LINK,
+    Lagging, LinkReport, ROUTER, STATS, unix_ms,
 };
 use crate::clock;
 use crate::hub::{EventRecord, Hub, Owner};
@@ -32,6 +32,7 @@ pub(crate) enum Story {
     Connected(ClientConnected),
     Disconnected(ClientDisconnected),
     Carrier(CarrierReport),
+    Link(LinkReport),
     Lagging(Lagging),
 }
 
@@ -41,6 +42,7 @@ impl Story {
             Self::Connected(_) => CLIENT_CONNECTED,
             Self::Disconnected(_) => CLIENT_DISCONNECTED,
             Self::Carrier(_) => CARRIER,
+            Self::Link(_) => LINK,
             Self::Lagging(_) => LAGGING,
         }
     }

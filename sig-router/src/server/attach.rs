@@ -115,7 +115,7 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
                 shared.carrier_is(id, &CarrierState::Running);
             }
             let began = Instant::now();
-            let error = run_once(&shared, &carrier, &tasks).await;
+            let error = run_once(&shared, &carrier, id, &tasks).await;
             if tasks.is_stopped() {
                 break;
             }
@@ -146,8 +146,8 @@ pub(super) fn attach(shared: &Arc<Shared>, carrier: Arc<dyn Carrier>) -> Carrier
 }
 
 /// Runs the carrier once, to its end. Gives the reason in words.
-async fn run_once(shared: &Arc<Shared>, carrier: &Arc<dyn Carrier>, tasks: &Tasks) -> String {
-    let inbound = Arc::new(CarrierInbound::new(Arc::clone(shared), Arc::clone(carrier)));
+async fn run_once(shared: &Arc<Shared>, carrier: &Arc<dyn Carrier>, id: u64, tasks: &Tasks) -> String {
+    let inbound = Arc::new(CarrierInbound::new(Arc::clone(shared), Arc::clone(carrier), id));
     let left = Arc::clone(&inbound);
     let ended = run_carrier(carrier, inbound, tasks, STOP_GRACE, |ended| {
         left.retire_all(&match ended {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use sig_core::{Carrier, CarrierError, ClientId, Disconnect, Inbound, PeerInfo, Receiver};
+use sig_core::{Carrier, CarrierError, ClientId, Disconnect, Inbound, LinkReport, PeerInfo, Receiver};
 
 use super::Shared;
 use super::client::{ClientSession, HELLO_PATIENCE};
@@ -19,6 +19,8 @@ const TOLD_IN_WORDS: usize = 64;
 pub(super) struct CarrierInbound {
     shared: Arc<Shared>,
     carrier: Arc<dyn Carrier>,
+    /// The carrier's id.
+    id: u64,
     roster: Arc<Roster>,
 }
 
@@ -41,10 +43,11 @@ impl Roster {
 }
 
 impl CarrierInbound {
-    pub(super) fn new(shared: Arc<Shared>, carrier: Arc<dyn Carrier>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, carrier: Arc<dyn Carrier>, id: u64) -> Self {
         Self {
             shared,
             carrier,
+            id,
             roster: Arc::default(),
         }
     }
@@ -93,6 +96,10 @@ impl Inbound for CarrierInbound {
     fn all_disconnected(&self, why: Disconnect) {
         self.retire_all(&why);
     }
+
+    fn link(&self, report: LinkReport) {
+        self.shared.link_is(self.id, report);
+    }
 }
 
 /// Gives a shared server that may be gone.
@@ -112,7 +119,7 @@ mod tests {
         let server = ServerRouter::new().unwrap();
         let shared = Arc::clone(&server.owner.shared);
         let (hub, _dialer) = sig_carrier_local::pair();
-        let inbound = CarrierInbound::new(Arc::clone(&shared), Arc::new(hub));
+        let inbound = CarrierInbound::new(Arc::clone(&shared), Arc::new(hub), 1);
         for _ in 0..100 {
             let peer = PeerInfo::new("somebody", sig_core::Encoding::Values);
             let client = inbound.admit(ClientId::next(), peer).unwrap();
@@ -128,7 +135,7 @@ mod tests {
         let server = ServerRouter::new().unwrap();
         let shared = Arc::clone(&server.owner.shared);
         let (hub, _dialer) = sig_carrier_local::pair();
-        let inbound = CarrierInbound::new(Arc::clone(&shared), Arc::new(hub));
+        let inbound = CarrierInbound::new(Arc::clone(&shared), Arc::new(hub), 1);
         let id = ClientId::next();
         let peer = PeerInfo::new("somebody", sig_core::Encoding::Values);
         let _client = inbound.admit(id, peer).unwrap();

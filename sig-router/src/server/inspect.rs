@@ -1,11 +1,12 @@
 //! What a server tells of its clients and carriers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use parking_lot::Mutex;
-use sig_core::{ClientId, Disconnect};
+use sig_core::{ClientId, Disconnect, LinkReport};
 
 use super::attach::CarrierState;
 use super::client::ClientSession;
@@ -17,6 +18,9 @@ use crate::inspect::{
     tell, unix_ms,
 };
 
+/// Most links that are remembered. Carriers watch a few each: it is there for one that goes wrong.
+const MOST_LINKS: usize = 10_000;
+
 /// What a server keeps to tell how it fares.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
@@ -26,6 +30,8 @@ pub(super) struct Watched {
     /// The carriers that were attached and not stopped, in this order.
     carriers: Mutex<Vec<CarrierReport>>,
     last_carrier: AtomicU64,
+    /// The newest report of each link, by the carrier's id and the address.
+    links: Mutex<BTreeMap<(u64, String), LinkReport>>,
 }
 
 impl Shared {
@@ -107,9 +113,23 @@ impl Shared {
         let report = carrier.clone();
         if *state == CarrierState::Stopped {
             carriers.remove(index);
+            self.watched.links.lock().retain(|(carrier, _), _| *carrier != id);
         }
         drop(carriers);
         self.watched.news.add(Story::Carrier(report));
+    }
+}
+
+impl Shared {
+    /// How a link of a carrier fares from now on.
+    pub(super) fn link_is(&self, carrier: u64, report: LinkReport) {
+        let mut links = self.watched.links.lock();
+        let key = (carrier, report.address.clone());
+        if links.len() < MOST_LINKS || links.contains_key(&key) {
+            links.insert(key, report.clone());
+        }
+        drop(links);
+        self.watched.news.add(Story::Link(report));
     }
 }
 
@@ -179,6 +199,10 @@ impl Links for Shared {
 
     fn carriers(&self) -> Vec<CarrierReport> {
         self.watched.carriers.lock().clone()
+    }
+
+    fn links(&self) -> Vec<LinkReport> {
+        self.watched.links.lock().values().cloned().collect()
     }
 }
 

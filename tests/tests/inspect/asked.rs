@@ -236,7 +236,7 @@ async fn a_sender_is_told_with_its_owner_and_its_events() {
     let own = ask::<SenderReport>(&client, "senders", &Query::new().with_router()).await;
     assert_eq!((own.total, &*own.rows[0].name), (4, "#router"));
     let answers = own.rows[0].requests.as_ref().unwrap();
-    for method in ["info", "clients", "carriers", "senders", "listeners"] {
+    for method in ["info", "clients", "carriers", "links", "senders", "listeners"] {
         assert!(answers.contains(&Some(method.to_owned())), "{answers:?}");
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sig_router::Router;
 use sig_router::inspect::{
-    Busy, CarrierReport, ClientConnected, ClientDisconnected, ClientReport, Deep, EventReport, Lagging, ListenerReport,
-    Query, RouterReport, SenderReport, Stats,
+    Busy, CarrierReport, ClientConnected, ClientDisconnected, ClientReport, Deep, EventReport, Lagging, LinkReport,
+    LinkState, ListenerReport, Query, RouterReport, SenderReport, Stats, Verdict,
 };
 use sig_tests::rig::TcpServer;
 
@@ -42,6 +42,7 @@ fn every_field_is_documented_where_it_is_told() {
         ("### `senders`", fields(&SenderReport::default())),
         ("### `senders`", fields(&EventReport::default())),
         ("### `listeners`", fields(&ListenerReport::default())),
+        ("### `links`", fields(&LinkReport::default())),
         ("## Events", fields(&ClientConnected::default())),
         ("## Events", fields(&ClientDisconnected::default())),
         ("## Events", fields(&Lagging::default())),
@@ -66,6 +67,22 @@ fn every_field_is_documented_where_it_is_told() {
     }
 }
 
+#[test]
+fn every_state_and_verdict_of_a_link_is_documented() {
+    let page = page();
+    let states = [LinkState::Absent, LinkState::Opening, LinkState::Live, LinkState::Lost];
+    let verdicts = [
+        Verdict::NothingReceived,
+        Verdict::WrongBaud,
+        Verdict::TextMixedIn,
+        Verdict::PeerTooOld,
+    ];
+    let words = states.map(LinkState::as_str).into_iter();
+    for word in words.chain(verdicts.map(Verdict::as_str)) {
+        assert!(section(&page, "### `links`").contains(&format!("`{word}`")), "{word}");
+    }
+}
+
 #[tokio::test]
 async fn every_request_and_event_is_documented() {
     let page = page();
@@ -82,7 +99,7 @@ async fn every_request_and_event_is_documented() {
             "{method}"
         );
     }
-    assert_eq!(own.events.len(), 5);
+    assert_eq!(own.events.len(), 6);
     for event in own.events {
         let name = event.event;
         assert!(section(&page, "## Events").contains(&format!("| `{name}` |")), "{name}");

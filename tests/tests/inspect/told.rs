@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use sig_router::inspect::{CarrierReport, ClientConnected, ClientDisconnected, Lagging, Query};
+use sig_core::{Batch, Carrier, CarrierError, ClientId, Disconnect, Uplink, async_trait};
+use sig_router::inspect::{
+    CarrierReport, ClientConnected, ClientDisconnected, Lagging, LinkReport, LinkState, Query, Verdict,
+};
 use sig_router::{Event, Listen, Policy, ServerRouter};
 use sig_tests::rig::{TcpServer, client_of, connected, holds, soon};
 use sig_tests::valve::Valve;
 
-use crate::{next, next_remote};
+use crate::{ask, next, next_remote};
 
 #[tokio::test]
 async fn clients_come_and_go_with_a_reason() {
@@ -63,6 +66,64 @@ async fn carriers_are_told_when_they_change() {
     handle.stop().await;
     let told: CarrierReport = next(&mut states).await;
     assert_eq!((&*told.name, &*told.state), ("local", "stopped"));
+}
+
+/// A carrier that watches two links which nobody is at.
+#[derive(Debug)]
+struct Watcher;
+
+#[async_trait]
+impl Carrier for Watcher {
+    fn name(&self) -> &'static str {
+        "watcher"
+    }
+
+    async fn run(self: Arc<Self>, router: Uplink) -> Result<(), CarrierError> {
+        let report = |address: &str, state| LinkReport::new("watcher", address, state);
+        router.report(report("b", LinkState::Absent).with_detail("plug it in"));
+        router.report(report("a", LinkState::Opening));
+        let live = report("b", LinkState::Live).with_device("tty");
+        let live = live.with_verdict(Verdict::WrongBaud).with_counter("crc_errors", 7);
+        router.report(live);
+        router.stopped().await;
+        Ok(())
+    }
+
+    async fn handle_tx(&self, client: ClientId, _: &mut Batch) -> Result<(), CarrierError> {
+        Err(CarrierError::UnknownClient(client))
+    }
+
+    fn close_client(&self, _: ClientId, _: &Disconnect) {}
+}
+
+#[tokio::test]
+async fn links_are_told_when_they_change_and_remembered_until_their_carrier_stops() {
+    let server = TcpServer::start();
+    let client = server.client();
+    let mut told = soon("listening", client.listen_remote("#router/link")).await.unwrap();
+    let watcher = server.router.attach(Arc::new(Watcher));
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let report: LinkReport = next_remote(&mut told).await;
+        seen.push((report.address, report.state, report.detail));
+    }
+    let row = |address: &str, state, detail: &str| (address.to_owned(), state, detail.to_owned());
+    let wanted = [
+        row("b", LinkState::Absent, "plug it in"),
+        row("a", LinkState::Opening, ""),
+        row("b", LinkState::Live, ""),
+    ];
+    assert_eq!(seen, wanted);
+
+    let links = ask::<LinkReport>(&client, "links", &Query::new()).await.rows;
+    let newest: Vec<_> = links.iter().map(|link| (&*link.address, link.state)).collect();
+    assert_eq!(newest, [("a", LinkState::Opening), ("b", LinkState::Live)]);
+    assert_eq!((links[1].verdict, &*links[1].device), (Some(Verdict::WrongBaud), "tty"));
+    assert_eq!((&*links[1].carrier, links[1].counters["crc_errors"]), ("watcher", 7));
+    assert_eq!(server.router.inspect().links(), links);
+
+    watcher.stop().await;
+    assert_eq!(server.router.inspect().links(), []);
 }
 
 #[tokio::test]

@@ -91,4 +91,8 @@ impl Links for Nobody {
     fn carriers(&self) -> Vec<CarrierReport> {
         Vec::new()
     }
+
+    fn links(&self) -> Vec<LinkReport> {
+        Vec::new()
+    }
 }
