@@ -15,7 +15,7 @@ use crate::error::{AddSenderError, RequestError};
 use crate::event::Event;
 use crate::nesting::Nesting;
 use crate::outlet::{Item, Uplink};
-use crate::request::{Answer, Question, Requests};
+use crate::request::{Answer, Forward, Question, Requests};
 
 /// A sender to be added.
 #[derive(Debug)]
@@ -278,15 +278,22 @@ impl Hub {
 
     /// Asks a sender.
     pub(crate) fn request(&self, question: Question) -> Answer {
-        let requests = self.sender(question.sender.as_str()).and_then(|record| {
-            let lane = record.lane.lock();
-            lane.as_ref().map(|connection| Arc::clone(&connection.requests))
-        });
-        let Some(requests) = requests else {
+        let Some(requests) = self.requests(question.sender.as_str()) else {
             let sender = question.sender.to_string();
             return ready(Err(RequestError::NoSuchSender { sender })).boxed();
         };
         requests.ask(question)
+    }
+
+    /// Who passes on requests to this sender as they are, if somebody does.
+    pub(crate) fn forward_to(&self, sender: &str, method: &str) -> Option<Arc<dyn Forward>> {
+        self.requests(sender)?.forward_to(method)
+    }
+
+    fn requests(&self, sender: &str) -> Option<Arc<Requests>> {
+        let record = self.sender(sender)?;
+        let lane = record.lane.lock();
+        lane.as_ref().map(|connection| Arc::clone(&connection.requests))
     }
 
     /// What is known of every sender, by name, but for the router's own.

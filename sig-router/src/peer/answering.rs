@@ -6,6 +6,7 @@ use std::time::Duration;
 use sig_core::{MessageId, Outcome, Reply};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::asked::{Asked, Running};
 use super::{MAX_RUNNING, Peer};
 use crate::error::RequestError;
 use crate::hub::Hub;
@@ -13,6 +14,9 @@ use crate::pressure::Gate;
 use crate::request::{Answer, Question, Requests};
 use crate::router::within;
 use crate::session::params::RequestParams;
+
+/// What is waited for less than this is given up to the millisecond, by a timer of its own.
+const LEAST_PASSED_ON: Duration = Duration::from_secs(1);
 
 /// How long a goodbye waits for requests that still run.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
@@ -60,9 +64,19 @@ impl Peer {
         });
     }
 
-    /// Runs a request of the peer, to whichever sender the hub knows, in the background and answers it.
+    /// Answers a request of the peer to whichever sender the hub knows, sooner or later.
+    ///
+    /// One to another peer's sender is passed on as it is, and so is the answer, without a task that waits for it.
     pub(crate) fn run_request(self: &Arc<Self>, hub: &Arc<Hub>, id: Option<MessageId>, params: RequestParams) {
-        self.run(id, params, |question| hub.request(question));
+        let forward = || hub.forward_to(params.sender.as_str(), &params.method);
+        let is_patient = params.timeout() >= LEAST_PASSED_ON;
+        let Some(forward) = is_patient.then(forward).flatten() else {
+            return self.run(id, params, |question| hub.request(question));
+        };
+        match self.permit() {
+            Some(permit) => forward.pass_on(Asked::new(self, id, permit, &params), params),
+            None => self.reply(id, Outcome::Failed(RequestError::Busy.to_failure())),
+        }
     }
 
     /// Runs a request of the peer to one sender in the background and answers it.
@@ -74,17 +88,14 @@ impl Peer {
         let Some(permit) = self.permit() else {
             return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
         };
+        let timeout = params.timeout();
         let RequestParams {
-            sender,
-            method,
-            params,
-            deadline_ms,
+            sender, method, params, ..
         } = params;
-        let timeout = deadline_ms.map_or(crate::DEFAULT_TIMEOUT, Duration::from_millis);
         let token = self.gone.child_token();
         let number = id.as_ref().and_then(MessageId::number);
         if let Some(number) = number {
-            self.work().cancels.lock().insert(number, token.clone());
+            self.note_running(number, Running::Here(token.clone()));
         }
         let answer = ask(Question {
             sender,
@@ -102,7 +113,7 @@ impl Peer {
                 .unwrap_or(Err(RequestError::Cancelled));
             drop(permit);
             if let Some(number) = number {
-                peer.work().cancels.lock().remove(&number);
+                peer.forget_running(number);
             }
             peer.reply(
                 id,
@@ -121,9 +132,27 @@ impl Peer {
 
     /// Cancels a request of the peer.
     pub(crate) fn cancel(&self, id: u64) {
-        if let Some(token) = self.work().cancels.lock().remove(&id) {
-            token.cancel();
+        let running = self.work().running.lock().remove(&id);
+        if let Some(running) = running {
+            running.cancel();
         }
+    }
+
+    /// Notes who works on a request of the peer.
+    pub(super) fn note_running(&self, id: u64, running: Running) {
+        self.work().running.lock().insert(id, running);
+    }
+
+    /// Nobody works on a request of the peer any more.
+    pub(super) fn forget_running(&self, id: u64) {
+        self.work().running.lock().remove(&id);
+    }
+
+    /// The peer is gone: nobody waits for the answers.
+    pub(super) fn give_up_all(&self) {
+        let Some(work) = self.work.get() else { return };
+        let running = std::mem::take(&mut *work.running.lock());
+        running.into_values().for_each(Running::cancel);
     }
 
     /// Answers a call once the gate is open, or this much time has passed: at once if it is open now.

@@ -1,6 +1,7 @@
 //! What both ends of a link have in common.
 
 mod answering;
+mod asked;
 mod confirming;
 mod reading;
 
@@ -15,6 +16,8 @@ use sig_core::{CancellationToken, ClientId, Disconnect, Tasks};
 use tokio::sync::Semaphore;
 
 pub(crate) use answering::wait_open;
+use asked::Running;
+pub(crate) use asked::{Asked, Elsewhere};
 pub(crate) use reading::{Arrived, bad_frame, content_type};
 
 use crate::chunks::Assembly;
@@ -60,7 +63,7 @@ struct Work {
     /// Bounds the events of which a tally is kept.
     tallies: Arc<Semaphore>,
     /// The requests that run, by their id, to be cancelled.
-    cancels: Mutex<HashMap<u64, CancellationToken>>,
+    running: Mutex<HashMap<u64, Running>>,
 }
 
 impl Default for Work {
@@ -68,7 +71,7 @@ impl Default for Work {
         Self {
             requests: Arc::new(Semaphore::new(MAX_RUNNING as usize)),
             tallies: Arc::new(Semaphore::new(confirming::MAX_CONFIRMING)),
-            cancels: Mutex::default(),
+            running: Mutex::default(),
         }
     }
 }
@@ -189,6 +192,7 @@ impl Peer {
         self.end(why);
         self.gone.cancel();
         self.outbox.close();
+        self.give_up_all();
         self.ending().map_or_else(Disconnect::closed, |(why, _)| why.clone())
     }
 

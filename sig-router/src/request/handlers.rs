@@ -14,11 +14,22 @@ use sig_core::{CancellationToken, RawJson, async_trait};
 use super::{HandlerError, Question, Request};
 use crate::error::RequestError;
 use crate::nesting::nested;
+use crate::peer::Asked;
+use crate::session::params::RequestParams;
 
 /// Passes requests on to another router.
 #[async_trait]
 pub(crate) trait Forward: Send + Sync {
     async fn forward(&self, request: Request) -> Result<RawJson, RequestError>;
+
+    /// Whether [`pass_on`](Self::pass_on) can be called.
+    fn passes_on(&self) -> bool;
+
+    /// Passes on what a client of this router asked; the answer goes straight back to it.
+    fn pass_on(&self, asked: Asked, params: RequestParams);
+
+    /// The sender leaves: those whose requests were passed on learn so at once.
+    fn sender_left(&self);
 }
 
 /// The answer to a question, once it is there.
@@ -55,6 +66,13 @@ impl Handler {
         Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
     {
         Self::Async(Arc::new(move |request| handler(request).map(to_json).boxed()))
+    }
+
+    fn forward(&self) -> Option<&Arc<dyn Forward>> {
+        match self {
+            Self::Remote(forward) => Some(forward),
+            Self::Sync(_) | Self::Async(_) => None,
+        }
     }
 
     /// Runs the handler. One that panics has failed.
@@ -155,6 +173,17 @@ impl Requests {
     /// The sender leaves: whoever waits for an answer of it learns so at once, and handlers that run are dropped.
     pub(crate) fn leave(&self) {
         self.left.cancel();
+        // All of them are the same client's.
+        let forward = self.methods.values().chain(&self.default).find_map(Handler::forward);
+        if let Some(forward) = forward {
+            forward.sender_left();
+        }
+    }
+
+    /// Who passes on requests for this method as they are, if somebody does.
+    pub(crate) fn forward_to(&self, method: &str) -> Option<Arc<dyn Forward>> {
+        let forward = self.methods.get(method).or(self.default.as_ref())?.forward()?;
+        forward.passes_on().then(|| Arc::clone(forward))
     }
 
     /// Answers a question, with a deadline that begins now: the method's own handler first, then the default one (P34).

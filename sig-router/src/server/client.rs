@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use sig_core::{
     Batch, Call, CarrierError, ClientId, CodecError, Disconnect, Encoding, Failure, Message, Outcome, RawJson, Reason,
-    Receiver, Reply, Tasks,
+    Receiver, Reply, SenderName, Tasks,
 };
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ use crate::error::RequestError;
 use crate::hub::Hub;
 use crate::inspect::ClientConnected;
 use crate::outbox::{Outbox, UNREAD};
-use crate::peer::{Arrived, Peer, TICK};
+use crate::peer::{Arrived, Asked, Peer, TICK};
 use crate::session::{Refuse, Replies, Secret, code, methods};
 
 /// Most calls to one client that may wait for their reply.
@@ -79,8 +79,10 @@ enum Phase {
 /// What a reply is waited for.
 #[derive(Debug)]
 pub(super) enum Waiting {
-    /// A request to one of the client's senders.
+    /// A request of this program to one of the client's senders.
     Request(oneshot::Sender<Outcome>),
+    /// One of another client.
+    PassedOn(Box<Asked>),
     /// An event that a pysig client acknowledges, and that somebody may wait for.
     Event(Option<Receipt>),
     /// What became of an event at a client that tells.
@@ -209,8 +211,13 @@ impl ClientSession {
             self.refuse_for(&mut phase, &refuse, Reason::Replaced);
         }
         drop(phase);
-        // Whoever waits for a reply learns that none will come.
-        drop(self.replies.lock().drain());
+        self.end_waiting();
+    }
+
+    /// Whoever waits for a reply learns that none will come.
+    fn end_waiting(&self) {
+        let waiting = self.replies.lock().close();
+        drop(waiting);
     }
 
     /// Tells the client why it cannot stay; it is thrown out once that is sent.
@@ -311,7 +318,7 @@ impl ClientSession {
             let mut replies = self.replies.lock();
             (replies.expire(now), replies.next_deadline())
         };
-        drop(expired);
+        expired.into_iter().for_each(|(id, waiting)| self.expired(id, waiting));
         if let Some(deadline) = deadline {
             again(deadline.saturating_duration_since(now));
         }
@@ -385,15 +392,26 @@ impl ClientSession {
         match self.replies.lock().get_mut(id) {
             Some(Waiting::Event(receipt)) => *receipt = receipt.take().and_then(Receipt::accepted),
             Some(Waiting::Asked(receipt)) => receipt.note_accepted(),
-            Some(Waiting::Request(_)) | None => {}
+            Some(Waiting::Request(_) | Waiting::PassedOn(_)) | None => {}
         }
     }
 
-    /// Notes that a reply is waited for; `None` when too many are.
-    pub(super) fn wait_for(&self, what: Waiting, deadline: Instant) -> Option<u64> {
-        let id = self.replies.lock().insert(what, deadline).ok();
+    /// Notes that a reply is waited for; gives back for what when too many are.
+    pub(super) fn wait_for(&self, what: Waiting, deadline: Instant) -> Result<u64, Waiting> {
+        let id = self.replies.lock().insert(what, deadline)?;
         self.plan(deadline.saturating_duration_since(clock::now()));
-        id
+        Ok(id)
+    }
+
+    /// Whether the reply to this call is still waited for.
+    pub(super) fn is_waited_for(&self, id: u64) -> bool {
+        self.replies.lock().is_waited_for(id)
+    }
+
+    /// Takes out what other clients asked of this sender.
+    pub(super) fn take_asked(&self, sender: &SenderName) -> Vec<(u64, Waiting)> {
+        let is_meant = |waiting: &Waiting| matches!(waiting, Waiting::PassedOn(asked) if asked.sender() == sender);
+        self.replies.lock().take_those(is_meant)
     }
 
     /// The reply to this call is not waited for any more.
@@ -410,6 +428,7 @@ impl ClientSession {
         };
         match waiting {
             Some(Waiting::Request(asker)) => drop(asker.send(reply.outcome)),
+            Some(Waiting::PassedOn(asked)) => asked.pass_back(reply.outcome),
             Some(Waiting::Event(receipt)) => {
                 // A listener of pysig's that raised says so.
                 if let (Some(receipt), Outcome::Done(_)) = (receipt, reply.outcome) {
@@ -512,8 +531,7 @@ impl Receiver for ClientSession {
         if let (Some(shared), Some(dialect), true) = (shared, self.told.get(), was_there) {
             shared.client_left(self, dialect, &why);
         }
-        // Whoever waits for a reply learns that none will come.
-        drop(self.replies.lock().drain());
+        self.end_waiting();
     }
 
     fn max_frame(&self) -> usize {

@@ -2,25 +2,88 @@
 
 use std::sync::{Arc, Weak};
 
-use sig_core::{Call, Outcome, RawJson, async_trait};
+use sig_core::{Call, CarrierError, Outcome, RawJson, SenderName, async_trait};
 use tokio::sync::oneshot;
 
 use super::client::{ClientSession, Waiting};
 use crate::error::RequestError;
+use crate::peer::{Asked, Elsewhere};
 use crate::request::{Forward, Request, now};
 use crate::session::methods;
 use crate::session::params::{Cancel, RequestParams};
 
-/// Passes requests on to one client.
+/// Passes requests on to one sender of a client.
 pub(super) struct ClientForward {
     session: Weak<ClientSession>,
+    sender: SenderName,
+    /// Whether the client must be fed slowly, so that requests wait for their turn.
+    is_paced: bool,
 }
 
 impl ClientForward {
-    pub(super) fn to(session: &ClientSession) -> Arc<dyn Forward> {
+    pub(super) fn to(session: &ClientSession, sender: &SenderName) -> Arc<dyn Forward> {
         Arc::new(Self {
             session: session.weak(),
+            sender: sender.clone(),
+            is_paced: session.outbox().peer().pacing.is_some(),
         })
+    }
+}
+
+impl ClientSession {
+    /// Asks the client for another one.
+    fn ask_for(self: &Arc<Self>, asked: Asked, mut params: RequestParams) {
+        params.deadline_ms = Some(u64::try_from(params.timeout().as_millis()).unwrap_or(u64::MAX));
+        let (note, deadline) = (asked.note(), asked.deadline());
+        let id = match self.wait_for(Waiting::PassedOn(Box::new(asked)), deadline) {
+            Ok(id) => id,
+            Err(Waiting::PassedOn(asked)) if self.peer().ending().is_none() => return asked.fail(&RequestError::Busy),
+            Err(_) => return,
+        };
+        let session: Arc<Self> = Arc::clone(self);
+        note.elsewhere(session, id);
+        if !self.is_waited_for(id) {
+            // The client went just now, and nobody else takes the note away.
+            return note.over();
+        }
+        let call = RawJson::new(&params).map(|params| Call::new(id, methods::REQUEST, params));
+        let sent = call
+            .map_err(CarrierError::from)
+            .and_then(|call| self.outbox().send_promptly(&call.into()));
+        let Err(error) = sent else { return };
+        match (self.forget(id), error) {
+            (Some(Waiting::PassedOn(asked)), CarrierError::Codec(error)) => asked.fail(&error.into()),
+            // Dropped, it says that the sender is gone.
+            (waiting, _) => drop(waiting),
+        }
+    }
+
+    /// A reply did not come in time.
+    pub(super) fn expired(&self, id: u64, waiting: Waiting) {
+        if let Waiting::PassedOn(asked) = waiting {
+            self.take_back(id);
+            drop(asked);
+        }
+    }
+
+    /// Tells the client that nobody waits for its reply any more.
+    fn take_back(&self, id: u64) {
+        let outbox = self.outbox();
+        if outbox.peer().pacing.is_some() {
+            return outbox.drop_call(id);
+        }
+        let params = RawJson::new(&Cancel { id }).unwrap_or_default();
+        // A link that is about to end cancels it as well.
+        let _ = outbox.send(&Call::notice(methods::CANCEL, params).into());
+    }
+}
+
+impl Elsewhere for ClientSession {
+    fn give_up(&self, id: u64) {
+        if let Some(Waiting::PassedOn(asked)) = self.forget(id) {
+            self.take_back(id);
+            asked.fail(&RequestError::Cancelled);
+        }
     }
 }
 
@@ -35,16 +98,9 @@ impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         // Also where whoever looks after deadlines was the first to give it up.
         self.session.forget(self.id);
-        if self.answered {
-            return;
+        if !self.answered {
+            self.session.take_back(self.id);
         }
-        let outbox = self.session.outbox();
-        if outbox.peer().pacing.is_some() {
-            return outbox.drop_call(self.id);
-        }
-        let params = RawJson::new(&Cancel { id: self.id }).unwrap_or_default();
-        // A link that is about to end cancels it as well.
-        let _ = outbox.send(&Call::notice(methods::CANCEL, params).into());
     }
 }
 
@@ -59,7 +115,7 @@ impl Forward for ClientForward {
         let (asker, answer) = oneshot::channel();
         let id = session
             .wait_for(Waiting::Request(asker), request.deadline())
-            .ok_or(RequestError::Busy)?;
+            .map_err(|_| RequestError::Busy)?;
         let mut cancel = CancelOnDrop {
             session: Arc::clone(&session),
             id,
@@ -77,7 +133,7 @@ impl Forward for ClientForward {
             .outbox()
             .send_promptly(&call.into())
             .map_err(|error| match error {
-                sig_core::CarrierError::Codec(error) => RequestError::from(error),
+                CarrierError::Codec(error) => RequestError::from(error),
                 _ => gone(),
             })?;
         let outcome = answer.await.map_err(|_| {
@@ -102,6 +158,25 @@ impl Forward for ClientForward {
                 sender: sender.to_string(),
                 method: request.method().to_owned(),
             }),
+        }
+    }
+
+    fn passes_on(&self) -> bool {
+        !self.is_paced
+    }
+
+    fn pass_on(&self, asked: Asked, params: RequestParams) {
+        // Dropped, it says that the sender is gone.
+        if let Some(session) = self.session.upgrade() {
+            session.ask_for(asked, params);
+        }
+    }
+
+    fn sender_left(&self) {
+        let Some(session) = self.session.upgrade() else { return };
+        for (id, waiting) in session.take_asked(&self.sender) {
+            session.take_back(id);
+            drop(waiting);
         }
     }
 }

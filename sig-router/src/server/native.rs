@@ -117,7 +117,9 @@ impl Subscriber {
             }
             return;
         };
-        let id = session.wait_for(Waiting::Asked(receipt), tally.deadline() + ANSWER_GRACE);
+        let id = session
+            .wait_for(Waiting::Asked(receipt), tally.deadline() + ANSWER_GRACE)
+            .ok();
         let ask = id.map(|id| Ask::new(id, &tally));
         let is_sent = self.send(ask, event, item, gate, terms);
         match id {

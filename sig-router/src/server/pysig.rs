@@ -179,7 +179,7 @@ impl PysigListener {
             data: RawJson::from_text(item.payload().json_text()?)?,
         };
         let now = clock::now();
-        let Some(id) = session.wait_for(Waiting::Event(receipt), now + EVENT_DEADLINE) else {
+        let Ok(id) = session.wait_for(Waiting::Event(receipt), now + EVENT_DEADLINE) else {
             return Err(CarrierError::Other("too many events wait for it".to_owned()));
         };
         let message = Message::Call(Call::new(id, methods::SIGNAL, RawJson::new(&params)?));
@@ -330,7 +330,7 @@ impl Pysig {
         rpc::within(rpc::MAX_EVENTS, self.events, count, "events").map_err(fail)?;
         let requests = params
             .requests
-            .map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
+            .map(|methods| Requests::forwarded(&methods, &ClientForward::to(session, &name)));
         let new = NewSender {
             name: name.clone(),
             events: events.into_iter().collect(),

@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,6 +13,7 @@ use sig_core::{ContentType, EventName, MAX_NAME, RawJson, SenderName, Topic};
 
 use super::parse::text;
 use crate::policy::PolicyParams;
+use crate::request::DEFAULT_TIMEOUT;
 
 /// Most events, and most methods, that one sender may list.
 pub(crate) const MAX_LISTED: usize = 16_384;
@@ -122,6 +124,13 @@ pub(crate) struct RequestParams {
     /// How long the answer is of use, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deadline_ms: Option<u64>,
+}
+
+impl RequestParams {
+    /// How long the answer is waited for.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.deadline_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis)
+    }
 }
 
 /// `cancel`.

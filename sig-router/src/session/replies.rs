@@ -83,6 +83,24 @@ impl<T> Replies<T> {
         waiting.into_values().map(|(_, value)| value).collect()
     }
 
+    /// As [`drain`](Self::drain), and from here on nothing is taken.
+    pub(crate) fn close(&mut self) -> Vec<T> {
+        self.max = 0;
+        self.drain()
+    }
+
+    /// Takes out the calls that this says yes to.
+    pub(crate) fn take_those(&mut self, is_meant: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
+        let meant = self.waiting.iter().filter(|(_, (_, value))| is_meant(value));
+        let ids: Vec<_> = meant.map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| Some((id, self.take(id)?))).collect()
+    }
+
+    /// Whether this reply is still waited for.
+    pub(crate) fn is_waited_for(&self, id: u64) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
     /// How many calls wait.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

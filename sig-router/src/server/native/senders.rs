@@ -66,7 +66,7 @@ impl Native {
         rpc::within(rpc::MAX_EVENTS, self.aliases.len(), params.events.len(), "events").map_err(refused)?;
         let requests = params
             .requests
-            .map(|methods| Requests::forwarded(&methods, &ClientForward::to(session)));
+            .map(|methods| Requests::forwarded(&methods, &ClientForward::to(session, &params.sender)));
         Ok(NewSender {
             name: params.sender,
             events: params.events.into_iter().collect(),
