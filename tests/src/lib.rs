@@ -1,5 +1,6 @@
 //! Shared parts of the workspace tests.
 
+pub mod boards;
 pub mod counted;
 pub mod log;
 pub mod media;

@@ -1,0 +1,5 @@
+//! What runs on boards: the header, the sketches, the MicroPython file, the firmware.
+#![cfg(unix)]
+
+mod header;
+mod speaking;
