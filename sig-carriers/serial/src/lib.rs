@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod framing;
+pub mod link;
 mod port;
 
 pub use port::{
