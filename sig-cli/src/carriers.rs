@@ -15,6 +15,7 @@ pub(crate) fn schemes() -> Schemes {
         .with("tcp", sig_carrier_tcp::TcpFactory::default())
         .with("ipc", sig_carrier_ipc::IpcFactory)
         .with("zmq", sig_carrier_zmq::ZmqFactory::default())
+        .with("serial", sig_carrier_serial::SerialFactory)
 }
 
 /// Where a router listens, and is looked for, unless told otherwise: the local socket where the platform has one, and
@@ -30,6 +31,9 @@ pub(crate) fn usual() -> Vec<CarrierUrl> {
 
 /// Checks the form of an address, whatever its scheme, without opening anything.
 pub(crate) fn check(url: &CarrierUrl) -> Result<(), CarrierError> {
+    if url.scheme() == sig_carrier_serial::SCHEME {
+        return sig_carrier_serial::Port::from_url(url).map(drop);
+    }
     schemes().dial(&url.to_string()).map(drop)
 }
 
@@ -94,7 +98,7 @@ mod tests {
             schemes().dial(&url.to_string()).unwrap();
         }
         let error = schemes().dial("carrier-pigeon://roof").unwrap_err().to_string();
-        assert!(error.contains("known are ipc:, tcp:, zmq:"), "{error}");
+        assert!(error.contains("known are ipc:, serial:, tcp:, zmq:"), "{error}");
     }
 
     #[test]

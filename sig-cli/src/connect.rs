@@ -112,7 +112,7 @@ pub(crate) async fn attempt(url: &CarrierUrl) -> Result<Result<ClientRouter, Str
 /// it speaks of the part behind the scheme, is completed.
 pub(crate) fn bad_address(url: &CarrierUrl, error: &CarrierError) -> Failure {
     match error {
-        CarrierError::Address { address, why } if !address.contains("://") => {
+        CarrierError::Address { address, why } if !address.starts_with(&format!("{}:", url.scheme())) => {
             Failure::new(Code::Usage, "address", format_args!("address {url}: {why}"))
                 .with_fix(format!("write it as {}://HOST:PORT", url.scheme()))
         }

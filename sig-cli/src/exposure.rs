@@ -16,6 +16,8 @@ pub(crate) enum Exposure {
     User,
     /// Every user and program of this machine.
     Machine,
+    /// Who or what is at the other end of a wire.
+    Wire,
     /// Whoever has a way here and proves a password or a key.
     Proven,
     /// Every host that has a way to this one.
@@ -27,6 +29,7 @@ impl fmt::Display for Exposure {
         f.write_str(match self {
             Self::User => "this user only",
             Self::Machine => "this machine only",
+            Self::Wire => "whatever is at the other end of the wire",
             Self::Proven => "whoever proves a password or a key",
             Self::Network => "EVERY HOST IN THE NETWORK, without a password",
         })
@@ -40,6 +43,7 @@ impl Exposure {
             "ipc" => Self::User,
             "local" => Self::User,
             "zmq" => Self::of_zmq(url),
+            sig_carrier_serial::SCHEME => Self::Wire,
             _ if loops_back(url.address()) => Self::Machine,
             _ => Self::Network,
         }
@@ -159,6 +163,12 @@ mod tests {
             fix.contains("zmq:tcp://127.0.0.1:5555") && fix.contains("?curve=FILE"),
             "{fix}"
         );
+    }
+
+    #[test]
+    fn a_wire_has_one_other_end() {
+        assert_eq!(of("serial:usb?vid=2341"), Exposure::Wire);
+        assert!(check(&"serial:///dev/ttyACM0".parse().unwrap(), false).is_ok());
     }
 
     #[test]

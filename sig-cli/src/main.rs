@@ -10,6 +10,7 @@ mod exit;
 mod exposure;
 mod host;
 mod inspect;
+mod links;
 mod output;
 mod policy;
 mod serving;

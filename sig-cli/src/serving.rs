@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::exposure::Exposure;
 use crate::host::{self, Host};
+use crate::links::Links;
 use crate::output::Output;
 use crate::stop::GRACE;
 
@@ -37,6 +38,8 @@ impl Listening {
 pub(crate) struct Serving {
     pub(crate) server: ServerRouter,
     states: States,
+    /// Serial ports come and go, and so may their news; `None` where there is no such carrier.
+    links: Option<Links>,
     /// The sender `host`, apart: it leaves before the router does.
     host: Tasks,
 }
@@ -57,6 +60,10 @@ impl Serving {
         )?;
         let width = listening.iter().map(|one| one.url.to_string().len()).max().unwrap_or(0);
         let mut states = States::new();
+        let serial = listening
+            .iter()
+            .any(|one| one.url.scheme() == sig_carrier_serial::SCHEME);
+        let links = if serial { Some(Links::of(&server)?) } else { None };
         for Listening { carrier, url, exposure } in listening {
             let text = format!("  {:width$}  {exposure}", url.to_string());
             let value = serde_json::json!({ "url": url.to_string(), "exposure": exposure });
@@ -64,7 +71,12 @@ impl Serving {
             let handle = server.attach(carrier);
             states.push(changes(url, handle.states()));
         }
-        Ok(Self { server, states, host })
+        Ok(Self {
+            server,
+            states,
+            links,
+            host,
+        })
     }
 
     /// Adds the sender `host`, which emits once per period until the command ends.
@@ -81,21 +93,19 @@ impl Serving {
         Ok(())
     }
 
-    /// Waits for a carrier that fails or recovers. Gives the news as a word and a text.
+    /// Waits for a carrier that fails or recovers, or a serial port that comes or goes. Gives the news as a word and a text.
     pub(crate) async fn news(&mut self) -> (&'static str, String) {
-        while let Some((url, state)) = self.states.next().await {
-            match state {
-                CarrierState::Restarting { error, retry_in } => {
-                    return (
-                        "carrier_failed",
-                        format!("{url} failed: {error}; trying again in {retry_in:.1?}"),
-                    );
-                }
-                CarrierState::Running => return ("carrier_back", format!("{url} is served again")),
-                _ => {}
+        let Self { states, links, .. } = self;
+        let of_links = async {
+            match links {
+                Some(links) => links.news().await,
+                None => std::future::pending().await,
             }
+        };
+        tokio::select! {
+            news = of_carriers(states) => news,
+            news = of_links => news,
         }
-        std::future::pending().await
     }
 
     /// Ends in good order: the host sender, the clients, the carriers.
@@ -117,6 +127,23 @@ impl Serving {
         out.show(text, "closed", &value)?;
         out.flush()
     }
+}
+
+/// Waits for a carrier that fails or recovers.
+async fn of_carriers(states: &mut States) -> (&'static str, String) {
+    while let Some((url, state)) = states.next().await {
+        match state {
+            CarrierState::Restarting { error, retry_in } => {
+                return (
+                    "carrier_failed",
+                    format!("{url} failed: {error}; trying again in {retry_in:.1?}"),
+                );
+            }
+            CarrierState::Running => return ("carrier_back", format!("{url} is served again")),
+            _ => {}
+        }
+    }
+    std::future::pending().await
 }
 
 /// The failures of a carrier, and its recoveries after them.

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod factory;
 pub mod framing;
 pub mod link;
 mod port;
+mod watcher;
 
+pub use factory::SerialFactory;
 pub use port::{
     Check, Codec, DataBits, Duplex, Enumerator, Flow, Life, Line, Opened, Options, Parity, Place, Port, PortInfo,
     ResetOnOpen, SerialLine, StopBits, System, UsbInfo, UsbMatch,

@@ -189,11 +189,12 @@ pub(crate) struct Top {
 /// Say what is wrong at a router, and what to do about it.
 ///
 /// It names listeners that no sender matches, clients and listeners that do not keep up, senders that have to wait for
-/// them, and carriers that fail. The exit code is 1 if there is any of that.
+/// them, carriers that fail, and serial ports that cannot be opened or on which nothing sensible arrives. The exit code is 1 if there is any of that.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 With --json each finding is {\"finding\":{\"code\":..,\"text\":..,\"fix\":..}}, with one of the codes
-unmatched, lagging, held_up, lost, carrier.
+unmatched, lagging, held_up, lost, carrier, link_absent, link_refused, link_lost,
+nothing_received, wrong_baud, text_mixed_in, peer_too_old.
 
 Examples:
   sig doctor

@@ -11,7 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub(crate) use client::{Doctor, Listen, Ls, Request, Target, Top, Trigger, Version};
 pub(crate) use relay::{From as RelayFrom, Relay, To as RelayTo, Way as RelayWay};
 pub(crate) use server::{Demo, Serve};
-pub(crate) use tools::{Completions, Man};
+pub(crate) use tools::{Completions, Man, Ports};
 pub(crate) use zmq::{Forward, Pattern as ForwardPattern};
 
 use crate::exit;
@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Ls(Ls),
     Top(Top),
     Doctor(Doctor),
+    Ports(Ports),
     Forward(Forward),
     Relay(Relay),
     Version(Version),

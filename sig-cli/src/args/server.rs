@@ -31,11 +31,16 @@ Addresses:
   zmq:tcp://HOST:PORT, zmq:ipc://PATH
                      ZeroMQ, for routers and for DEALER and REQ sockets;
                      ?curve=FILE or ?plain=FILE says who may connect
+  serial:///dev/ttyACM0, serial:by-id/NAME, serial:COM3,
+  'serial:usb?vid=2341&pid=0043&sn=NUMBER'
+                     a board on a serial port, which may come later; sig ports lists
+                     what is there; ?baud=9600 and the like say how it speaks
 
 Examples:
   sig serve
   sig serve --host --period 5
-  sig serve tcp://127.0.0.1:4000 ipc:///run/lab/sig.sock")]
+  sig serve tcp://127.0.0.1:4000 ipc:///run/lab/sig.sock
+  sig serve ipc:// serial:///dev/ttyACM0?baud=9600")]
 pub(crate) struct Serve {
     /// Addresses to listen at [default: tcp://127.0.0.1:3000 and the local socket]
     #[arg(value_name = "URL")]

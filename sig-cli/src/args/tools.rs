@@ -16,6 +16,20 @@ pub(crate) struct Completions {
     pub(crate) shell: clap_complete::Shell,
 }
 
+/// List the serial ports of this machine, without opening any.
+///
+/// Opening a port resets many boards: this only reads what the system knows of them. Each line begins with an address that
+/// means this board alone and, where it can, stays the same when the board is plugged in elsewhere.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+With --json each port is an object with the fields address, device, by_id, by_path, and, of a
+USB board, vid, pid, sn, manufacturer, product; null is what is not known.
+
+Examples:
+  sig ports
+  sig serve \"$(sig ports --json | jq -r .address | head -n 1)\"")]
+pub(crate) struct Ports {}
+
 /// Print the manual pages.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
-use sig_router::inspect::{CarrierReport, ClientReport, ListenerReport, Order, Page, Query, SenderReport, Unmatched};
+use sig_router::inspect::{
+    CarrierReport, ClientReport, LinkReport, ListenerReport, Order, Page, Query, SenderReport, Unmatched,
+};
 
 use crate::args::Doctor;
 use crate::connect::{Link, connect};
@@ -12,6 +14,8 @@ use crate::context::Context;
 use crate::exit::{Code, Failure};
 use crate::inspect::{ask, ask_all};
 use crate::output::one_line;
+
+mod links;
 
 /// Most rows of each list that are looked at.
 const MOST: usize = 10_000;
@@ -30,6 +34,7 @@ struct Chart {
     clients: Vec<ClientReport>,
     held_up: Vec<SenderReport>,
     carriers: Vec<CarrierReport>,
+    links: Vec<LinkReport>,
 }
 
 /// Something that is wrong.
@@ -87,11 +92,13 @@ async fn examine(link: &Link) -> Result<Chart, Failure> {
         clients: ask_all(link, "clients", Query::new(), MOST).await?,
         held_up: senders,
         carriers: carriers.rows,
+        links: ask::<Page<LinkReport>>(link, "links", &Query::new()).await?.rows,
     })
 }
 
 fn findings(chart: &Chart) -> Vec<Finding> {
     let mut findings: Vec<_> = chart.carriers.iter().filter_map(carrier).collect();
+    findings.extend(chart.links.iter().filter_map(links::finding));
     findings.extend(unmatched(&chart.unmatched));
     findings.extend(chart.clients.iter().filter_map(client));
     findings.extend(chart.listeners.iter().filter_map(lagging));
@@ -226,6 +233,7 @@ mod tests {
             held_up: Vec::new(),
             carriers: serde_json::from_value(json!([{ "name": "tcp", "state": "running" }])).unwrap(),
             unmatched: Vec::new(),
+            links: serde_json::from_value(json!([{ "address": "serial:COM3", "state": "live" }])).unwrap(),
         };
         assert_eq!(findings(&chart), []);
     }
@@ -254,6 +262,10 @@ mod tests {
                 { "name": "ipc", "state": "restarting", "error": "disk full", "failures": 3 },
             ]))
             .unwrap(),
+            links: serde_json::from_value(json!([
+                { "address": "serial:COM3", "state": "live", "verdict": "wrong_baud", "detail": "try 9600" },
+            ]))
+            .unwrap(),
         };
         let findings = findings(&chart);
         let texts: Vec<_> = findings.iter().map(|finding| (finding.code, &*finding.text)).collect();
@@ -263,6 +275,10 @@ mod tests {
                 (
                     "carrier",
                     "carrier ipc failed 3 times and is restarting; the last time because: disk full"
+                ),
+                (
+                    "wrong_baud",
+                    "serial:COM3: what arrives looks like another baud rate: try 9600"
                 ),
                 (
                     "unmatched",
@@ -290,7 +306,7 @@ mod tests {
                 ("held_up", "sender s has to wait: a listener has no room for its events"),
             ]
         );
-        assert!(findings[3].fix.contains("did you mean timer/tic?"));
+        assert!(findings[4].fix.contains("did you mean timer/tic?"));
         assert!(findings.iter().all(|finding| !finding.fix.is_empty()));
     }
 }

@@ -7,6 +7,7 @@ mod forward;
 mod listen;
 mod ls;
 mod man;
+mod ports;
 mod relay;
 mod request;
 mod serve;
@@ -29,6 +30,10 @@ pub(crate) fn run(command: &Command, common: Common) -> Result<Code, Failure> {
         }
         Command::Man(args) => {
             man::run(args, &mut out)?;
+            return out.flush().map(|()| Code::Done);
+        }
+        Command::Ports(_) => {
+            ports::run(&mut out)?;
             return out.flush().map(|()| Code::Done);
         }
         _ => {}
@@ -58,6 +63,6 @@ async fn network(command: &Command, context: &mut Context) -> Result<Code, Failu
         Command::Forward(args) => forward::run(args, context).await,
         Command::Relay(args) => relay::run(args, context).await,
         Command::Version(args) => version::run(args, context).await,
-        Command::Completions(_) | Command::Man(_) => Ok(Code::Done),
+        Command::Completions(_) | Command::Man(_) | Command::Ports(_) => Ok(Code::Done),
     }
 }

@@ -15,7 +15,7 @@ fn a_wrong_address_is_explained() {
     let sandbox = Sandbox::new();
     for (url, why) in [
         ("127.0.0.1:3000", "write scheme://address, such as tcp://127.0.0.1:3000"),
-        ("http://127.0.0.1:3000", "known are ipc:, tcp:, zmq:"),
+        ("http://127.0.0.1:3000", "known are ipc:, serial:, tcp:, zmq:"),
         ("zmq:udp://127.0.0.1:3000", "write tcp://HOST:PORT, ipc://PATH"),
         ("tcp://127.0.0.1", "the port is missing"),
         ("tcp://127.0.0.1:3000?tls=1", "unknown option tls"),

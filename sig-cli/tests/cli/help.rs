@@ -23,7 +23,7 @@ fn golden(name: &str, text: &str) {
     );
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "serve",
     "listen",
@@ -37,6 +37,7 @@ const COMMANDS: [&str; 13] = [
     "version",
     "completions",
     "man",
+    "ports",
 ];
 
 #[test]

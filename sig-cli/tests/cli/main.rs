@@ -15,6 +15,8 @@ mod json;
 #[cfg(unix)]
 mod relay;
 mod router;
+#[cfg(target_os = "linux")]
+mod serial;
 mod session;
 #[cfg(unix)]
 mod signals;

@@ -1,0 +1,47 @@
+//! `serial:` URLs.
+
+use std::sync::Arc;
+
+use sig_core::{Carrier, CarrierError, CarrierFactory, CarrierUrl};
+
+use crate::port::Port;
+use crate::watcher::Watcher;
+
+/// Makes carriers of `serial:///dev/ttyACM0`, `serial:usb?vid=2341&pid=0043&sn=..`, `serial:by-id/NAME`,
+/// `serial:by-path/NAME` and `serial:COM12`, with the options of [`Options`](crate::Options).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SerialFactory;
+
+impl CarrierFactory for SerialFactory {
+    fn listen(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {
+        Ok(Arc::new(Watcher::new(Port::from_url(url)?)))
+    }
+
+    fn dial(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {
+        let port = Port::from_url(url)?;
+        let address = port.address();
+        Err(CarrierError::Unsupported(format!(
+            "{address}: connecting to a router over a serial line does not work yet; sig serve {address} waits for a board there"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sig_core::Schemes;
+
+    use super::*;
+
+    #[test]
+    fn urls_become_carriers() {
+        let schemes = Schemes::new().with("serial", SerialFactory);
+        for url in ["serial:///dev/ttyACM0?baud=9600", "serial:usb?vid=2341", "serial:COM12"] {
+            assert_eq!(schemes.listen(url).unwrap().name(), "serial");
+        }
+        let error = schemes.listen("serial:///dev/ttyACM0?baud=9").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "address serial:///dev/ttyACM0?baud=9: baud is \"9\"; write a number from 50 to 12000000"
+        );
+    }
+}
