@@ -11,7 +11,7 @@ use super::shortcut::{Former, Passage};
 use crate::confirm::Tally;
 use crate::error::TriggerError;
 use crate::event::{AtHand, Event};
-use crate::nesting::{Nesting, here};
+use crate::nesting::{Here, Nesting, here};
 use crate::outbox::Outbox;
 use crate::outlet::{Item, Terms, Uplink};
 use crate::straight::{Passed, Straight};
@@ -263,10 +263,8 @@ impl Hub {
                 value,
             };
             let given = Event::borrowed(&at_hand);
-            here(|here| match tally {
-                Some(tally) => calls.run_with(here, &given, || tally.receipt(Terms::OWN.policy)),
-                None => calls.run(here, &given),
-            });
+            let receipt = || tally.and_then(|tally| tally.receipt(Terms::OWN.policy));
+            here(|here| calls.run_with(here, &given, receipt));
             event.shortcut().bring_back(calls);
         }
         drop(nesting);
@@ -277,31 +275,34 @@ impl Hub {
 /// Triggers an event past the lane; false if it has to take that.
 #[inline]
 fn pass(event: &EventRecord, generation: u64, value: &dyn Value, data: Option<&Bytes<'_>>) -> bool {
-    // Looked at when it has long been written: right away, that takes as long as an atomic operation.
-    let value = &value;
-    here(|here| {
-        // Who is in too deep is told by who knows whether there are functions.
-        let Some(_deeper) = here.go_deeper() else { return false };
-        let Some(Passage { number, calls, wake }) = event.shortcut().pass(event, generation, data) else {
-            return false;
+    here(|here| pass_here(here, event, generation, value, data))
+}
+
+/// What it is given comes in registers. A closure would find it in memory, and to read there what was just written takes as
+/// long as an atomic operation.
+#[inline(never)]
+fn pass_here(here: &Here, event: &EventRecord, generation: u64, value: &dyn Value, data: Option<&Bytes<'_>>) -> bool {
+    // Who is in too deep is told by who knows whether there are functions.
+    let Some(_deeper) = here.go_deeper() else { return false };
+    let Some(Passage { number, calls, wake }) = event.shortcut().pass(event, generation, data) else {
+        return false;
+    };
+    if let Some(queue) = wake {
+        queue.wake();
+    }
+    if let Some(calls) = calls {
+        let at_hand = AtHand {
+            id: event.id(),
+            number,
+            value,
         };
-        if let Some(queue) = wake {
-            queue.wake();
-        }
-        if let Some(calls) = calls {
-            let at_hand = AtHand {
-                id: event.id(),
-                number,
-                value: *value,
-            };
-            let given = Event::borrowed(&at_hand);
-            calls.run(here, &given);
-            // It only borrows: to look what there is to drop takes longer than a call.
-            std::mem::forget(given);
-            event.shortcut().bring_back(calls);
-        }
-        true
-    })
+        let given = Event::borrowed(&at_hand);
+        calls.run(here, &given);
+        // It only borrows: to look what there is to drop takes longer than a call.
+        std::mem::forget(given);
+        event.shortcut().bring_back(calls);
+    }
+    true
 }
 
 /// The same with its data packed, for a queue that hears it.

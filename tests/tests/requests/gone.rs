@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use sig_core::Dialect;
 use sig_router::{RequestError, Router};
 use sig_tests::proxy::{Cable, Proxy};
+use sig_tests::raw::Raw;
 use sig_tests::rig::{WAIT, client_of, client_over, connected, soon};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -126,6 +128,30 @@ async fn promise_4_a_callee_that_is_removed_is_gone_within_100_ms_and_its_handle
                 dropped(&mut tells).await;
             }
         }
+    }
+}
+
+/// One of ours answers what it was asked before it removes its sender. Others need not.
+#[tokio::test]
+async fn promise_4_a_callee_that_is_removed_without_an_answer_is_gone_within_100_ms() {
+    let world = World::tcp();
+    let asker = world.client();
+    connected(&asker).await;
+    let mut callee = Raw::hello(world.address()).await;
+    for id in [1, 3] {
+        let params = json!({"sender": "callee", "events": [], "requests": ["hang"]});
+        assert_eq!(callee.call(id, "add_sender", &params).await["status"], 0);
+        let asking = asker.remote_request("callee", "hang", &());
+        let going = async {
+            let (asked, _) = callee.called("request").await;
+            let removed = callee.call(id + 1, "remove_sender", &json!({"sender": "callee"})).await;
+            assert_eq!(removed["status"], 0, "{removed}");
+            let went = Instant::now();
+            // Nobody waits for it any more, and it does no harm.
+            callee.answer(asked, &json!(1)).await;
+            went
+        };
+        expect_gone("without an answer", asking, going).await;
     }
 }
 
