@@ -4,6 +4,9 @@ mod factory;
 pub mod framing;
 pub mod link;
 mod port;
+#[cfg(any(test, feature = "sim"))]
+#[doc(hidden)]
+pub mod sim;
 mod watcher;
 
 pub use factory::SerialFactory;
