@@ -11,6 +11,9 @@ use tokio::process::Command as TokioCommand;
 use crate::process::Process;
 use crate::python;
 
+/// A command with its arguments, or why there is none.
+type Program = Result<Vec<PathBuf>, String>;
+
 /// A board that a test can plug in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Board {
@@ -72,13 +75,13 @@ impl Board {
     }
 
     /// What runs it, with its arguments.
-    fn program(self) -> Result<Vec<PathBuf>, String> {
-        static BUILT: LazyLock<Mutex<BTreeMap<Board, Result<Vec<PathBuf>, String>>>> = LazyLock::new(Mutex::default);
+    fn program(self) -> Program {
+        static BUILT: LazyLock<Mutex<BTreeMap<Board, Program>>> = LazyLock::new(Mutex::default);
         let mut built = BUILT.lock().expect("nothing panics while it builds");
         built.entry(self).or_insert_with(|| self.build()).clone()
     }
 
-    fn build(self) -> Result<Vec<PathBuf>, String> {
+    fn build(self) -> Program {
         if !cfg!(target_os = "linux") {
             return Err("the boards are played on Linux only".to_owned());
         }
@@ -131,17 +134,20 @@ pub fn sensor() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../sensor")
 }
 
-/// A place of this test program for what it builds.
+/// A place of this test program for what it builds, in the target directory.
 ///
 /// # Panics
 ///
-/// When there is none.
+/// When it cannot be made.
 #[must_use]
 pub fn scratch() -> &'static Path {
-    static SCRATCH: OnceLock<tempfile::TempDir> = OnceLock::new();
-    SCRATCH
-        .get_or_init(|| tempfile::tempdir().expect("a place for files"))
-        .path()
+    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
+    SCRATCH.get_or_init(|| {
+        let program = std::env::current_exe().expect("a test is a program");
+        let place = program.with_extension("boards");
+        std::fs::create_dir_all(&place).expect("it is the target directory");
+        place
+    })
 }
 
 /// Makes a symbolic link lead here, whether there was one or not.
@@ -149,6 +155,7 @@ fn lead(link: &Path, to: &Path) {
     #[cfg(unix)]
     {
         let made = link.with_extension("new");
+        let _ = std::fs::remove_file(&made);
         std::os::unix::fs::symlink(to, &made).expect("a link can be made");
         std::fs::rename(&made, link).expect("a link can be put in its place");
     }
@@ -156,7 +163,7 @@ fn lead(link: &Path, to: &Path) {
     let _ = (link, to);
 }
 
-fn sketch(name: &str) -> Result<Vec<PathBuf>, String> {
+fn sketch(name: &str) -> Program {
     let compiler = find("c++", &["c++", "g++", "clang++"])?;
     let (arduino, program) = (sensor().join("arduino"), scratch().join(name));
     let mut command = Command::new(compiler);
@@ -183,7 +190,7 @@ fn sketch(name: &str) -> Result<Vec<PathBuf>, String> {
     Ok(vec![program])
 }
 
-fn firmware(dialect: &str) -> Result<Vec<PathBuf>, String> {
+fn firmware(dialect: &str) -> Program {
     let qemu = find("qemu-system-arm", &["qemu-system-arm"])?;
     let compiler = find("arm-none-eabi-gcc", &["arm-none-eabi-gcc"])?;
     let (folder, program) = (sensor().join("qemu"), scratch().join(format!("{dialect}.elf")));

@@ -39,6 +39,8 @@ fn room(package: &Package) -> Option<Room> {
     let library = |may, tests_may| Some(Room::Library { may, tests_may });
     match package.folder.as_str() {
         "sig-wire" => library(&[], &[]),
+        // What runs on a board knows the bytes of a line, and no more.
+        "sensor/rust" => library(&["sig-wire"], &[]),
         "sig-core" => library(&["sig-wire"], &[]),
         "sig-router" => library(&["sig-core", "sig-wire"], &["sig-carrier-local", "sig-conformance"]),
         // It judges carriers, so it knows none of them, and no router either.

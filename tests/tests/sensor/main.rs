@@ -3,3 +3,4 @@
 
 mod header;
 mod speaking;
+mod twin;

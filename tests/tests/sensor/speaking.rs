@@ -30,7 +30,7 @@ impl Port {
             .expect("it is plugged in");
         raw(&file);
         let mut source = file.try_clone().expect("a descriptor");
-        let (sender, bytes) = mpsc::channel();
+        let (sender, bytes) = mpsc::sync_channel(64);
         // Ends when the board is unplugged.
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -133,7 +133,7 @@ async fn speaks(board: Board, name: &str, dialect: Dialect, request: (&str, Valu
         );
         assert_eq!(port.reader.dialect(), Some(dialect));
         let event = port.hears(|document| document.get("event").is_some() || document.get("temp").is_some());
-        let value = event.get("temp").or(event.get("data")).expect("it has data");
+        let value = event.get("temp").or_else(|| event.get("data")).expect("it has data");
         assert!(
             value.as_f64().is_some_and(|value| (10.0..110.0).contains(&value)),
             "{event}"
