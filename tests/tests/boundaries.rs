@@ -46,6 +46,9 @@ fn room(package: &Package) -> Option<Room> {
         // It judges carriers, so it knows none of them, and no router either.
         "sig-conformance" => library(&["sig-core", "sig-wire"], &[]),
         "sig-cli" | "examples" | "tests" | "benches" => Some(Room::End),
+        // A C library and nothing of ours, for the one carrier that may be built on it.
+        "sig-carriers/libzmq" => library(&[], &[]),
+        "sig-carriers/zmq" => library(&["sig-core", "sig-libzmq", "sig-wire"], &["sig-conformance"]),
         folder if folder.starts_with("sig-carriers/") => library(&["sig-core", "sig-wire"], &["sig-conformance"]),
         // A stranger's carrier, and this is the proof that it can be one.
         folder if folder.starts_with("examples/") && package.name.contains("carrier") => {

@@ -100,34 +100,6 @@ impl Message {
     pub fn with_routing_id(self, id: u32) -> Self {
         Self(self.0.with_routing_id(id))
     }
-
-    /// Who sent it, where the backend tells: on ROUTER sockets.
-    pub(crate) fn sender(&self) -> Option<Sender<'_>> {
-        self.0.sender_identity().map(|sender| Sender(sender.peer_info()))
-    }
-}
-
-/// Who sent a message.
-pub(crate) struct Sender<'a>(&'a omq_tokio::PeerInfo);
-
-impl Sender<'_> {
-    /// The link that the message came by: the same number as in the events of a monitor.
-    pub(crate) fn link(&self) -> u64 {
-        self.0.connection_id
-    }
-
-    /// Whether it is a REQ socket, which takes nothing but replies.
-    pub(crate) fn is_req(&self) -> bool {
-        self.0.peer_properties.socket_type == Some(omq_tokio::SocketType::Req)
-    }
-
-    /// Where it is, as an endpoint for people.
-    pub(crate) fn address(&self) -> String {
-        match self.0.peer_address {
-            Some(address) => format!("tcp://{address}"),
-            None => self.0.diagnostics.endpoint.clone(),
-        }
-    }
 }
 
 impl fmt::Debug for Message {

@@ -8,7 +8,8 @@ use crate::Error;
 /// How a socket and its peers prove who they are. Both ends must use the same.
 ///
 /// PLAIN proves a name and a password, and hides neither: use it on links that nobody else can read. CURVE proves keys and encrypts.
-/// Nobody has published an audit of the implementation, so across hostile networks prefer TLS over TCP.
+/// Nobody has published an audit of the implementation, so across hostile networks prefer TLS over TCP. Sockets of
+/// [`Library::Libzmq`](crate::Library::Libzmq) have no CURVE.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Security {

@@ -1,8 +1,11 @@
 //! What the rest of the crate asks of a ZeroMQ library. Everything else in the crate is written against [`Backend`] alone.
 
+#[cfg(all(unix, feature = "libzmq"))]
+mod libzmq;
 mod monitor;
 mod omq;
 mod place;
+mod sender;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use bytes::Bytes;
 
 pub use monitor::{Link, LinkEvent, Monitor};
 pub(crate) use place::check as check_place;
+pub(crate) use sender::Sender;
 
 use crate::{Error, Kind, Library, Message, Options};
 
@@ -30,8 +34,14 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Connects a PEER and waits until it is there; the identity by which it is sent to.
     async fn connect_peer(&self, endpoint: &str) -> Result<Bytes, Error>;
 
-    /// Stops listening at an endpoint, given as [`bind`](Self::bind) told it. Links that came by it stay.
+    /// Stops listening at an endpoint, given as [`bind`](Self::bind) told it. Links that came by it stay, unless
+    /// [`unbinding_drops_links`](Self::unbinding_drops_links).
     async fn unbind(&self, endpoint: &str) -> Result<(), Error>;
+
+    /// Whether the links that came by an endpoint go with it.
+    fn unbinding_drops_links(&self) -> bool {
+        false
+    }
 
     /// Stops connecting to an endpoint, given as it was connected to, and drops the link.
     async fn disconnect(&self, endpoint: &str) -> Result<(), Error>;
@@ -53,6 +63,14 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync + 'static {
 
     /// What happens to the links from now on.
     fn monitor(&self) -> Result<Monitor, Error>;
+
+    /// From now on a ROUTER knows who sent what, and tells of its links in the order of its messages. To be asked before it is bound.
+    fn know_senders(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Who sent a message that a ROUTER has just received.
+    fn sender<'a>(&self, message: &'a Message) -> Option<Sender<'a>>;
 
     /// The links that are there, for who missed events; `None` where the library does not tell.
     async fn links(&self) -> Option<Vec<u64>> {
@@ -103,9 +121,15 @@ pub(crate) fn open(kind: Kind, options: &Options) -> Result<Arc<dyn Backend>, Er
     }
 }
 
+#[cfg(all(unix, feature = "libzmq"))]
+fn libzmq(kind: Kind, options: &Options) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(libzmq::Socket::open(kind, options)?))
+}
+
+#[cfg(not(all(unix, feature = "libzmq")))]
 fn libzmq(kind: Kind, _: &Options) -> Result<Arc<dyn Backend>, Error> {
     Err(Error::Unsupported {
         what: format!("a {kind} socket of libzmq"),
-        fix: "the feature `libzmq` is for it, but has no backend yet; every type but DGRAM is in Library::Omq",
+        fix: "build sig-carrier-zmq with the feature `libzmq`, on a Unix and with a C++ compiler",
     })
 }

@@ -1,6 +1,7 @@
 //! The client's end: a DEALER socket.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,13 +86,19 @@ impl Dialer {
     async fn agree(&self, line: &mut Line) -> Result<(), CarrierError> {
         let ours = Preface::new(WireEncoding::Sig1);
         let offer = Message::from(Bytes::copy_from_slice(&ours.encode()));
-        line.socket.send(offer).await.map_err(carrier_error)?;
+        let Line { socket, monitor } = line;
+        let mut offered = pin!(socket.send(offer));
+        let mut is_offered = false;
         let deadline = Instant::now() + PATIENCE;
         let answer = loop {
             tokio::select! {
                 biased;
-                message = line.socket.recv() => break message.map_err(carrier_error)?,
-                event = line.monitor.next() => self.check(event)?,
+                sent = &mut offered, if !is_offered => {
+                    sent.map_err(carrier_error)?;
+                    is_offered = true;
+                }
+                message = socket.recv() => break message.map_err(carrier_error)?,
+                event = monitor.next() => self.check(event)?,
                 () = sleep_until(deadline) => {
                     return Err(CarrierError::Timeout { what: self.address(), after: PATIENCE });
                 }

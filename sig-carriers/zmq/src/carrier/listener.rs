@@ -83,6 +83,7 @@ impl Listener {
     /// A socket that listens, and where, in its own words.
     async fn open(&self) -> Result<(Arc<dyn Backend>, String), CarrierError> {
         let socket = backend::open(Kind::Router, &self.options).map_err(carrier_error)?;
+        socket.know_senders().map_err(carrier_error)?;
         drop(lock(&self.reserved).take());
         let give_up = Instant::now() + REBIND.1;
         loop {

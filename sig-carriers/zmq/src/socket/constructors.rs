@@ -98,7 +98,7 @@ impl Socket {
         Self::open(Kind::Scatter, Options::default())
     }
 
-    /// DGRAM: UDP datagrams, with an address in the first frame. Only libzmq has it, so it is an error in this version. A draft of ZeroMQ's.
+    /// DGRAM: UDP datagrams, with an address in the first frame. Only libzmq has it, so it is an error without the feature `libzmq`. A draft of ZeroMQ's.
     pub fn dgram() -> Result<Self, Error> {
         Self::open(Kind::Dgram, Options::default())
     }

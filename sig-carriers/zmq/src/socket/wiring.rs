@@ -61,7 +61,7 @@ impl Socket {
         Ok(identity)
     }
 
-    /// Listens there no more. Links that came by it stay.
+    /// Listens there no more. Links that came by it stay; those of libzmq end.
     ///
     /// # Errors
     ///

@@ -10,6 +10,9 @@ use crate::world::{LIBRARIES, bind, open};
 #[tokio::test]
 async fn b3_a_type_that_a_library_lacks_is_an_error_that_names_the_feature() {
     assert!(Socket::open(Kind::Dgram, Options::default().library(Library::Omq)).is_err());
+    if LIBRARIES.contains(&Library::Libzmq) {
+        return drop(Socket::dgram().unwrap());
+    }
     let error = Socket::dgram().unwrap_err().to_string();
     assert!(error.contains("DGRAM") && error.contains("`libzmq`"), "{error}");
     let error = Socket::open(Kind::Pub, Options::default().library(Library::Libzmq)).unwrap_err();
@@ -83,7 +86,7 @@ async fn b12_the_wrong_direction_is_an_error_at_once() {
             }
             let topics = matches!(kind, Kind::Sub | Kind::Xsub | Kind::Dish);
             assert_eq!(socket.subscribe("t").await.is_ok(), topics, "b7: {kind}");
-            assert_eq!(socket.join("t").await.is_ok(), kind == Kind::Dish, "{kind}");
+            assert_eq!(socket.join("group").await.is_ok(), kind == Kind::Dish, "{kind}");
             if kind != Kind::Peer {
                 assert!(socket.connect_peer("inproc://x").await.is_err());
             }

@@ -11,4 +11,5 @@ mod forwarder;
 mod patterns;
 mod predecessors;
 mod pubsub;
+mod security;
 mod world;

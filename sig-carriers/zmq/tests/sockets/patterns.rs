@@ -310,3 +310,45 @@ async fn channel() {
         assert_eq!(here.recv().await.unwrap(), "back".into());
     }
 }
+
+#[cfg(all(unix, feature = "libzmq"))]
+#[tokio::test]
+async fn dgram() {
+    use std::time::Duration;
+
+    use crate::world::options;
+
+    assert_eq!(Socket::dgram().unwrap().kind(), Kind::Dgram);
+    let socket = Socket::open(Kind::Dgram, options()).unwrap();
+    // A port that was free a moment ago: libzmq does not tell the one that it finds.
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    socket.bind(format!("udp://{free}")).await.unwrap();
+    let plain = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let from = plain.local_addr().unwrap().to_string();
+    let mut room = [0; 64];
+    // It is bound in the background, and what came before is lost.
+    let warm = Message::from([from.as_str(), "warm"]);
+    loop {
+        plain.send_to(b"warm", free).await.unwrap();
+        match socket.recv_within(Duration::from_millis(50)).await {
+            Ok(datagram) => break assert_eq!(datagram, warm),
+            Err(error) => assert!(error.is_timeout(), "{error}"),
+        }
+    }
+    let last = Message::from([from.as_str(), "last"]);
+    plain.send_to(b"last", free).await.unwrap();
+    assert!(drained(&socket, &last).await.iter().all(|one| *one == warm));
+    socket.send([from.as_str(), "answer"]).await.unwrap();
+    let (length, sender) = plain.recv_from(&mut room).await.unwrap();
+    assert_eq!((&room[..length], sender), (&b"answer"[..], free));
+
+    // Between two of them.
+    let other = Socket::open(Kind::Dgram, options()).unwrap();
+    let there = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    other.bind(format!("udp://{there}")).await.unwrap();
+    let to = free.to_string();
+    let heard = until_heard(&other, [to.as_str(), "hello"], &socket).await;
+    assert_eq!(heard, [there.to_string().as_str(), "hello"].into());
+    let error = socket.send("to whom?").await.unwrap_err().to_string();
+    assert!(error.contains("two frames"), "{error}");
+}

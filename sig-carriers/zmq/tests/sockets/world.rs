@@ -21,7 +21,11 @@ pub(crate) struct World {
 }
 
 /// The libraries of this build.
-pub(crate) const LIBRARIES: &[Library] = &[Library::Omq];
+pub(crate) const LIBRARIES: &[Library] = if cfg!(all(unix, feature = "libzmq")) {
+    &[Library::Omq, Library::Libzmq]
+} else {
+    &[Library::Omq]
+};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 

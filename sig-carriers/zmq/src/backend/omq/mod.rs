@@ -13,7 +13,7 @@ use omq_tokio::{MonitorStream, SocketType, TrySendError};
 
 use self::errors::Asked;
 use self::subscriptions::Subscriptions;
-use super::{Backend, Monitor, Subscription, TrySend};
+use super::{Backend, Monitor, Sender, Subscription, TrySend};
 use crate::{Error, Kind, Message, Options};
 
 /// How many events of links wait for a monitor. Room for all of them is held from the first monitor on.
@@ -188,6 +188,13 @@ impl Backend for Socket {
         Ok(Monitor(Box::new(events::Events(stream))))
     }
 
+    fn sender<'a>(&self, message: &'a Message) -> Option<Sender<'a>> {
+        message
+            .0
+            .sender_identity()
+            .map(|sender| Sender::Omq(sender.peer_info()))
+    }
+
     async fn links(&self) -> Option<Vec<u64>> {
         let links = self.inner.connections().await.ok()?;
         Some(links.iter().map(|link| link.connection_id).collect())
@@ -205,6 +212,12 @@ impl Backend for Socket {
         // An error says that it was closed before.
         let _ = self.inner.clone_shared().close_with_linger(linger).await;
     }
+}
+
+/// Whether the text is an endpoint, as both backends understand it.
+#[cfg(all(unix, feature = "libzmq"))]
+pub(crate) fn check(endpoint: &str) -> Result<(), Error> {
+    settings::endpoint(endpoint).map(drop)
 }
 
 /// Whether it has such sockets.

@@ -23,6 +23,11 @@ pub(super) struct From {
 impl Reading<'_> {
     /// The first message of a peer.
     pub(super) async fn greet(&mut self, from: From, message: Message) {
+        if self.is_shut {
+            // To one of ours it is a goodbye, and to others the end of a link tells.
+            self.say(&from, from.is_req, Bytes::new());
+            return self.part_from(from.number);
+        }
         let read = body_of(message);
         let delimited = read.as_ref().is_ok_and(|(_, delimited)| *delimited) || from.is_req;
         let first = match &read {

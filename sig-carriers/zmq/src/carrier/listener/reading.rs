@@ -39,6 +39,8 @@ pub(super) struct Reading<'a> {
     missed: bool,
     /// Some link has something to be done for it.
     told: bool,
+    /// Nobody becomes a client any more.
+    pub(super) is_shut: bool,
     /// Links whose peer has not said anything that makes a client of it; the oldest has the smallest number.
     pub(super) silent: BTreeSet<u64>,
 }
@@ -62,6 +64,7 @@ impl<'a> Reading<'a> {
             taken: 0,
             missed: false,
             told: false,
+            is_shut: false,
             silent: BTreeSet::new(),
         })
     }
@@ -107,8 +110,11 @@ impl<'a> Reading<'a> {
     }
 
     /// Lets nobody in any more. Those who are there stay.
-    async fn shut(&self, door: &Door) {
-        if let Err(error) = self.socket.unbind(&self.bound).await {
+    async fn shut(&mut self, door: &Door) {
+        self.is_shut = true;
+        if !self.socket.unbinding_drops_links()
+            && let Err(error) = self.socket.unbind(&self.bound).await
+        {
             debug!(%error, "cannot unbind");
         }
         door.is_shut.cancel();
@@ -238,7 +244,7 @@ impl<'a> Reading<'a> {
 
     async fn take(&mut self, mut message: Message) {
         self.taken += 1;
-        let Some(sender) = message.sender() else {
+        let Some(sender) = self.socket.sender(&message) else {
             debug!("a message without a sender");
             return;
         };
