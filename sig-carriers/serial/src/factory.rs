@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sig_core::{Carrier, CarrierError, CarrierFactory, CarrierUrl};
 
+use crate::Listener;
 use crate::port::Port;
-use crate::watcher::Watcher;
 
 /// Makes carriers of `serial:///dev/ttyACM0`, `serial:usb?vid=2341&pid=0043&sn=..`, `serial:by-id/NAME`,
 /// `serial:by-path/NAME` and `serial:COM12`, with the options of [`Options`](crate::Options).
@@ -14,7 +14,7 @@ pub struct SerialFactory;
 
 impl CarrierFactory for SerialFactory {
     fn listen(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {
-        Ok(Arc::new(Watcher::new(Port::from_url(url)?)))
+        Ok(Arc::new(Listener::from_url(url)?))
     }
 
     fn dial(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {

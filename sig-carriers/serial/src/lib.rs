@@ -1,15 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod board;
 mod factory;
 pub mod framing;
 pub mod link;
+mod listener;
 mod port;
 #[cfg(any(test, feature = "sim"))]
 #[doc(hidden)]
 pub mod sim;
-mod watcher;
 
 pub use factory::SerialFactory;
+pub use listener::Listener;
 pub use port::{
     Check, Codec, DataBits, Duplex, Enumerator, Flow, Life, Line, Opened, Options, Parity, Place, Port, PortInfo,
     ResetOnOpen, SerialLine, StopBits, System, UsbInfo, UsbMatch,

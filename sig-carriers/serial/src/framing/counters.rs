@@ -6,6 +6,8 @@
 pub struct Counters {
     /// Bytes that came.
     pub bytes: u64,
+    /// Those of them that no text has: frames are full of them, and so is a line that is sampled at the wrong rate.
+    pub binary: u64,
     /// Documents, in lines or frames.
     pub documents: u64,
     /// Segments of a link between routers.

@@ -1,6 +1,5 @@
 //! One line: a document with or without a check sum, or text.
 
-use serde::de::IgnoredAny;
 use sig_wire::crc;
 
 use crate::Check;
@@ -58,25 +57,10 @@ fn hexadecimal(digits: &[u8]) -> Option<u32> {
         .try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Whether a text is a document: a JSON object, or numbers with commas between them.
+/// Whether a text is a document: a JSON object, or numbers with commas between them, which a board could mean.
 #[must_use]
 pub fn is_document(text: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else {
-        return false;
-    };
-    match text.trim_start().as_bytes().first() {
-        Some(b'{') => serde_json::from_str::<IgnoredAny>(text).is_ok(),
-        Some(b'-' | b'0'..=b'9') => text.split(',').all(|number| is_number(number.trim())),
-        _ => false,
-    }
-}
-
-/// Whether a text is a JSON number.
-fn is_number(text: &str) -> bool {
-    // A number of JSON is nothing but these characters, and the other values have others.
-    text.bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
-        && serde_json::from_str::<serde_json::Number>(text).is_ok()
+    crate::board::is_document(text)
 }
 
 /// The suffix of a line with this check sum.

@@ -68,6 +68,7 @@ impl Reader {
     /// Goes on with these bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.counters.bytes += bytes.len() as u64;
+        self.counters.binary += bytes.iter().filter(|byte| !is_of_text(**byte)).count() as u64;
         self.input.extend_from_slice(bytes);
     }
 
@@ -266,4 +267,10 @@ impl Reader {
         self.counters.log_lines += 1;
         Item::Log(text)
     }
+}
+
+/// Whether text has this byte, but for letters beyond ASCII. A terminal's colours begin with an escape.
+fn is_of_text(byte: u8) -> bool {
+    const ESCAPE: u8 = 0x1b;
+    matches!(byte, b'\t' | b'\n' | b'\r' | ESCAPE | b' '..=b'~')
 }

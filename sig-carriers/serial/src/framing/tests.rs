@@ -62,7 +62,8 @@ fn reader() -> Reader {
 #[test]
 fn lines_of_a_plain_board_are_documents_and_text() {
     let mut reader = reader();
-    let bytes = "\r\nets Jul 29 2019\r\n{\"temp\":21.5}\r\n21.5, 40\n7\nhello {}\n{broken}\n\n-1e3,0\n1,,2\n[1]\n{}\n";
+    let bytes =
+        "\r\nets Jul 29 2019\r\n{\"temp\":21.5}\r\n21.5, 40\n7\nhello {}\n{broken}\n\n-1e3,0\n1,,2\n[\"a\"]\n{}\n";
     let wanted = [
         log("ets Jul 29 2019"),
         doc("{\"temp\":21.5}"),
@@ -72,7 +73,7 @@ fn lines_of_a_plain_board_are_documents_and_text() {
         log("{broken}"),
         doc("-1e3,0"),
         log("1,,2"),
-        log("[1]"),
+        log("[\"a\"]"),
         doc("{}"),
     ];
     assert_eq!(items(&mut reader, bytes), wanted);

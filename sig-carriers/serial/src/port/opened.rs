@@ -30,7 +30,7 @@ pub struct Life {
 }
 
 impl Life {
-    pub(super) fn new(uplink: Uplink, report: LinkReport) -> Self {
+    pub(crate) fn new(uplink: Uplink, report: LinkReport) -> Self {
         Self {
             uplink,
             report,

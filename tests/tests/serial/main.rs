@@ -1,0 +1,8 @@
+//! Boards on serial lines, played at the other ends of pseudo-terminals.
+
+#![cfg(unix)]
+
+mod lives;
+mod native;
+mod shared;
+mod world;
