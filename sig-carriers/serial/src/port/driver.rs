@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tracing::debug;
 
-use super::options::{Options, ResetOnOpen};
+use super::options::Options;
 
 /// Keeps the device open, so that what was set lasts until it is opened again.
 #[cfg(unix)]
@@ -18,6 +18,8 @@ pub(super) type Kept = ();
 #[cfg(unix)]
 pub(super) fn prepare(device: &Path, options: &Options) -> Option<Kept> {
     use rustix::fs::{Mode, OFlags};
+
+    use super::options::ResetOnOpen;
 
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = rustix::fs::open(device, flags, Mode::empty());

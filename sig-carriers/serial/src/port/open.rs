@@ -51,7 +51,8 @@ pub(super) fn open(device: &Path, options: &Options) -> Result<SerialLine, Refus
     if let Some(holder) = holder::find(device) {
         return Err(Refused::busy(device, Some(holder)));
     }
-    let kept = if options.rs485 || options.reset_on_open == ResetOnOpen::No {
+    // Until the port is open for good.
+    let _kept = if options.rs485 || options.reset_on_open == ResetOnOpen::No {
         driver::prepare(device, options)
     } else {
         None
@@ -64,7 +65,6 @@ pub(super) fn open(device: &Path, options: &Options) -> Result<SerialLine, Refus
     let stream = builder
         .open_native_async()
         .map_err(|error| refused(device, options, &error))?;
-    drop(kept);
     if options.low_latency {
         driver::hurry(device);
     }
