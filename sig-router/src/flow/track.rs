@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use crate::clock;
 use crate::event::EventId;
 use crate::hub::EventRecord;
 
@@ -138,6 +140,8 @@ struct Entry {
     id: Arc<EventId>,
     event: Weak<EventRecord>,
     track: Track,
+    /// When it was first seen that the event is no more.
+    gone_since: Option<Instant>,
 }
 
 impl Entry {
@@ -147,8 +151,15 @@ impl Entry {
     }
 }
 
-/// So few tracks are never looked through: a sender that lost its link comes back, and its numbers go on.
+/// So few tracks are never looked through.
 const FEW: usize = 1024;
+
+/// So long the track of an event is kept that is no more, unless there are very many. After a cut of the link what comes
+/// first is told first, and until it is told of an event again that seems to be no more; but its numbers go on.
+const KEPT: Duration = Duration::from_secs(120);
+
+/// With more tracks than this all of events that are no more go.
+const MANY: usize = 16 * FEW;
 
 impl Tracks {
     /// The track of this event, made if need be, and the alias that it had before if it is known by a new one now.
@@ -184,7 +195,7 @@ impl Tracks {
         if let Some(index) = self.by_name.get(event.id()).copied() {
             let entry = &mut self.tracks[index];
             let former = std::mem::replace(&mut entry.alias, event.alias);
-            entry.event = Arc::downgrade(event);
+            (entry.event, entry.gone_since) = (Arc::downgrade(event), None);
             self.by_alias.remove(&former);
             self.by_alias.insert(event.alias, index);
             return (index, Some(former));
@@ -198,6 +209,7 @@ impl Tracks {
             id: Arc::clone(event.id()),
             event: Arc::downgrade(event),
             track: new(),
+            gone_since: None,
         });
         self.by_alias.insert(event.alias, index);
         self.by_name.insert(Arc::clone(event.id()), index);
@@ -205,7 +217,9 @@ impl Tracks {
     }
 
     fn prune(&mut self) {
-        self.tracks.retain(Entry::is_live);
+        let (now, keeps) = (clock::now(), self.tracks.len() < MANY);
+        self.tracks
+            .retain_mut(|entry| entry.is_live() || (keeps && now < *entry.gone_since.get_or_insert(now) + KEPT));
         let tracks = || self.tracks.iter().enumerate();
         self.by_alias = tracks().map(|(index, entry)| (entry.alias, index)).collect();
         self.by_name = tracks().map(|(index, entry)| (Arc::clone(&entry.id), index)).collect();

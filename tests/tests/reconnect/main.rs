@@ -6,6 +6,7 @@
 )]
 
 mod cuts;
+mod many_events;
 mod names;
 mod offline;
 mod offline_policy;
