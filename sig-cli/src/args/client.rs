@@ -189,7 +189,10 @@ pub(crate) struct Top {
 /// Say what is wrong at a router, and what to do about it.
 ///
 /// It names listeners that no sender matches, clients and listeners that do not keep up, senders that have to wait for
-/// them, carriers that fail, and serial ports that cannot be opened or on which nothing sensible arrives. The exit code is 1 if there is any of that.
+/// them, carriers that fail, and serial ports that cannot be opened or on which nothing sensible arrives. The exit code
+/// is 1 if there is any of that.
+///
+/// Of a serial port that no router has, it listens on the port itself for three seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 With --json each finding is {\"finding\":{\"code\":..,\"text\":..,\"fix\":..}}, with one of the codes
@@ -198,7 +201,8 @@ nothing_received, wrong_baud, text_mixed_in, peer_too_old.
 
 Examples:
   sig doctor
-  sig doctor tcp://127.0.0.1:4000")]
+  sig doctor tcp://127.0.0.1:4000
+  sig doctor 'serial:///dev/ttyACM0?baud=9600'")]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) at: Place,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
+use sig_core::CarrierUrl;
 use sig_router::inspect::{
     CarrierReport, ClientReport, LinkReport, ListenerReport, Order, Page, Query, SenderReport, Unmatched,
 };
@@ -16,6 +17,7 @@ use crate::inspect::{ask, ask_all};
 use crate::output::one_line;
 
 mod links;
+mod port;
 
 /// Most rows of each list that are looked at.
 const MOST: usize = 10_000;
@@ -46,13 +48,24 @@ struct Finding {
     fix: String,
 }
 
-/// Looks at a router, and says what it found.
+/// Looks at a router, or listens on a serial port, and says what it found.
 pub(crate) async fn run(args: &Doctor, context: &mut Context) -> Result<Code, Failure> {
-    let link = connect(&args.at.target(), context).await?;
-    let chart = context.unless_stopped(examine(&link)).await;
-    let url = link.url.clone();
-    link.close().await;
-    let findings = findings(&chart??);
+    let target = args.at.target();
+    let is_port = |url: &&CarrierUrl| url.scheme() == sig_carrier_serial::SCHEME;
+    let (healthy, findings) = match target.url.as_ref().filter(is_port) {
+        Some(url) => {
+            let report = context.unless_stopped(port::listen(url)).await??;
+            let healthy = format!("nothing is wrong at {url}: {}", one_line(&report.detail));
+            (healthy, links::finding(&report).into_iter().collect())
+        }
+        None => {
+            let link = connect(&target, context).await?;
+            let chart = context.unless_stopped(examine(&link)).await;
+            let healthy = format!("nothing is wrong at {}", link.url);
+            link.close().await;
+            (healthy, findings(&chart??))
+        }
+    };
     for finding in &findings {
         let text = format!(
             "{}: {}\n  fix: {}",
@@ -63,7 +76,7 @@ pub(crate) async fn run(args: &Doctor, context: &mut Context) -> Result<Code, Fa
         context.out.show(text, "finding", finding)?;
     }
     if findings.is_empty() {
-        context.out.note("healthy", format_args!("nothing is wrong at {url}"));
+        context.out.note("healthy", healthy);
         return Ok(Code::Done);
     }
     Ok(Code::Failed)

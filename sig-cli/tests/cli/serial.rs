@@ -1,10 +1,12 @@
 //! Serial ports: what stands in the way is said in words, with what to do.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
@@ -13,7 +15,7 @@ use crate::harness::{Running, Sandbox};
 
 /// A board on a pseudo-terminal. Dropping it pulls it out.
 struct Board {
-    _master: File,
+    master: File,
     device: PathBuf,
 }
 
@@ -24,7 +26,7 @@ impl Board {
         unlockpt(&master).unwrap();
         let device = ptsname(&master, Vec::new()).unwrap().into_string().unwrap().into();
         Self {
-            _master: master.into(),
+            master: master.into(),
             device,
         }
     }
@@ -89,6 +91,35 @@ fn a_board_may_come_late_and_go_and_return() {
     );
     serve.signal("INT");
     serve.finish().expect(0);
+}
+
+#[test]
+fn doctor_listens_on_a_port_that_no_router_has() {
+    let sandbox = Sandbox::new();
+    let missing = format!("serial://{}", sandbox.path().join("ttyNONE").display());
+    let found = sandbox.run(&["doctor", &missing]).expect(1);
+    assert!(found.out.starts_with(&format!("link_absent: {missing}: ")), "{found:?}");
+
+    let silent = Board::new();
+    let url = format!("serial://{}", silent.device.display());
+    let found = sandbox.run(&["doctor", &url]).expect(1);
+    assert!(
+        found.out.starts_with(&format!("nothing_received: {url}: ")),
+        "{found:?}"
+    );
+
+    let board = Board::new();
+    let url = format!("serial://{}", board.device.display());
+    let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(0);
+    let printing = std::thread::spawn(move || {
+        while stopped.recv_timeout(Duration::from_millis(50)).is_err() {
+            (&board.master).write_all(b"{\"hello\":\"greenhouse\"}\n").unwrap();
+        }
+    });
+    let healthy = sandbox.run(&["doctor", &url]).expect(0);
+    healthy.says(&[&format!("nothing is wrong at {url}: the board greenhouse, in lines")]);
+    stop.send(()).unwrap();
+    printing.join().unwrap();
 }
 
 #[test]
@@ -179,7 +210,7 @@ fn a_port_that_is_waited_for_costs_next_to_nothing() {
     let mut serve = sandbox.start(&["serve", &socket, &format!("serial://{}", place.display())]);
     serve.note("there is no");
     let before = effort(serve.id()).0;
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(2));
     let ticks = effort(serve.id()).0 - before;
     assert!(
         ticks <= 2,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use sig_core::{Batch, Carrier as _, CarrierError, Client, Disconnect, Encoding, PeerInfo, Reason, SenderName, Uplink};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::debug;
 
 use super::Listener;
@@ -17,6 +17,9 @@ use crate::{Check, Codec, Life, Line, Opened};
 
 /// How often is looked at what came, and at what is wrong with it.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How long the end of a link may take when the carrier is told to stop.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Most bytes of documents that wait to be written. A line that takes nothing is not to fill the memory.
 const MAX_UNSENT: usize = 64 * 1024;
@@ -74,6 +77,7 @@ impl Listener {
         };
         talk.greet();
         let (ended, text) = talk.run().await;
+        talk.finish().await;
         let Talk {
             guest, watch, drive, ..
         } = talk;
@@ -136,6 +140,18 @@ impl<L: Line> Talk<'_, L> {
         }
     }
 
+    /// Lets a router at the other end hear that this one says goodbye.
+    async fn finish(&mut self) {
+        let until = Instant::now() + FAREWELL;
+        while self.linked {
+            match timeout_at(until, self.drive.next()).await {
+                Ok(Event::Closed(_) | Event::Ended(_)) | Err(_) => self.linked = false,
+                Ok(Event::Opened(_) | Event::Item(_)) => {}
+            }
+        }
+        self.drive.drain().await;
+    }
+
     fn take_batch(&mut self, mut batch: Batch) {
         let now = Instant::now();
         while let Some(message) = batch.next_message() {
@@ -176,6 +192,7 @@ impl<L: Line> Talk<'_, L> {
                     self.watch.evidence().old_peer(end.to_string());
                 }
                 self.linked = false;
+                // Whoever is there next may be a board, and another one than before.
                 self.session = Session::new(self.settings.clone(), now);
             }
             Event::Ended(error) => {
