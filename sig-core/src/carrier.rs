@@ -23,7 +23,7 @@ pub struct Profile {
     pub dials: bool,
     /// After how much silence a heartbeat is sent, where a peer can vanish without a sign; `None` where it cannot.
     pub heartbeat: Option<Duration>,
-    /// Most bytes of one payload that should go out in one piece.
+    /// Most bytes of one payload that should go out in one piece; fewer than 64 KiB where a medium is slow.
     pub chunk: usize,
     /// Most bytes of one frame after the hello.
     pub max_frame: usize,
@@ -54,6 +54,13 @@ impl Profile {
             heartbeat: heartbeat.into(),
             ..self
         }
+    }
+
+    /// A profile with pieces of this size. Where they are smaller than 64 KiB, a router also hands over no more than about
+    /// so much at a time, so that what is urgent waits for no more than that.
+    #[must_use]
+    pub fn with_chunk(self, chunk: usize) -> Self {
+        Self { chunk, ..self }
     }
 
     /// A profile with this frame limit.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sig_core::{Carrier, CarrierError, CarrierFactory, CarrierUrl};
 
 use crate::Listener;
+use crate::link::Dialer;
 use crate::port::Port;
 
 /// Makes carriers of `serial:///dev/ttyACM0`, `serial:usb?vid=2341&pid=0043&sn=..`, `serial:by-id/NAME`,
@@ -18,11 +19,7 @@ impl CarrierFactory for SerialFactory {
     }
 
     fn dial(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {
-        let port = Port::from_url(url)?;
-        let address = port.address();
-        Err(CarrierError::Unsupported(format!(
-            "{address}: connecting to a router over a serial line does not work yet; sig serve {address} waits for a board there"
-        )))
+        Ok(Arc::new(Dialer::new(Port::from_url(url)?)))
     }
 }
 

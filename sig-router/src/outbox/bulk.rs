@@ -17,6 +17,8 @@ pub(super) struct Bulk {
     in_front: Load,
     rest: Batch,
     in_rest: Load,
+    /// Small frames go together up to so many bytes.
+    portion: usize,
 }
 
 enum Waiting {
@@ -25,15 +27,20 @@ enum Waiting {
 }
 
 impl Bulk {
-    /// Whose large frames go in chunks of this lane.
-    pub(super) fn new(encoding: Encoding, lane: Flags) -> Self {
+    /// Whose large frames go in chunks of this lane, and whose small ones go up to so many bytes together.
+    pub(super) fn new(encoding: Encoding, lane: Flags, portion: usize) -> Self {
         Self {
             lane,
             front: VecDeque::new(),
             in_front: Load::default(),
             rest: Batch::new(encoding),
             in_rest: Load::default(),
+            portion,
         }
+    }
+
+    pub(super) fn portion(&self) -> usize {
+        self.portion
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,8 +63,35 @@ impl Bulk {
     }
 
     /// What was just appended to the [rest](Self::rest) counts so.
+    #[inline]
     pub(super) fn count(&mut self, load: Load) {
         self.in_rest += load;
+        if self.in_rest.bytes > self.portion {
+            self.set_apart(load.bytes, load);
+        }
+    }
+
+    /// So many bytes were just appended to the [rest](Self::rest) that do not count.
+    pub(super) fn appended(&mut self, bytes: usize) {
+        if self.portion < usize::MAX && self.rest.byte_len() > self.portion {
+            self.set_apart(bytes, Load::default());
+        }
+    }
+
+    /// With its last frame, which has so many bytes, the rest is more than a portion: that begins the next one.
+    #[cold]
+    fn set_apart(&mut self, size: usize, load: Load) {
+        if self.rest.byte_len() <= size {
+            return;
+        }
+        let last = split_last(&mut self.rest, size);
+        let mut next = Batch::new(Encoding::Sig1);
+        next.bytes().extend_from_slice(&last);
+        let mut in_full = std::mem::replace(&mut self.in_rest, load);
+        in_full -= load;
+        let full = std::mem::replace(&mut self.rest, next);
+        self.front.push_back((Waiting::Small(full), in_full));
+        self.in_front += in_full;
     }
 
     /// The last so many bytes of the [rest](Self::rest), which were not counted yet, are a large frame.

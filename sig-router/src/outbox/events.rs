@@ -117,6 +117,7 @@ impl Outbox {
         let as_they_are = self.peer.encoding == Encoding::Sig1
             && burst.alias == event.alias
             && burst.fits(state.max_frame.min(form.chunk))
+            && burst.frames.len() <= lanes.portion()
             && state.pressure.accepts(gate);
         if !as_they_are || !lanes.goes_directly(burst.alias, false, terms.policy) {
             return false;
@@ -199,7 +200,7 @@ impl Outbox {
     pub(crate) fn has_room(&self) -> bool {
         let state = self.state.lock();
         match &state.lanes {
-            Sending::Free(lanes) => !state.closed && lanes.bytes() < CATCH_UP,
+            Sending::Free(lanes) => !state.closed && lanes.bytes() < lanes.portions(CATCH_UP),
             Sending::Paced(_) => false,
         }
     }

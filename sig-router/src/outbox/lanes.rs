@@ -28,6 +28,9 @@ const MUCH: usize = 1024 * 1024;
 /// How much of the backlog goes out in one batch.
 const PORTION: usize = 64 * 1024;
 
+/// How many portions are much, over a slow medium.
+const PORTIONS: usize = 64;
+
 /// To whom something goes, and in which form.
 #[derive(Clone, Copy)]
 pub(super) struct Form<'a> {
@@ -120,12 +123,13 @@ pub(super) enum Lane {
 }
 
 impl Lanes {
-    pub(super) fn new(encoding: Encoding) -> Self {
+    /// For a peer of this encoding, who is handed so many bytes of events at a time where they are small.
+    pub(super) fn new(encoding: Encoding, portion: usize) -> Self {
         Self {
             fast: Batch::new(encoding),
             large: None,
             turn: false,
-            bulk: Bulk::new(encoding, Flags::NONE),
+            bulk: Bulk::new(encoding, Flags::NONE, portion),
             backlog: Backlog::default(),
         }
     }
@@ -161,7 +165,7 @@ impl Lanes {
             let frame = bulk::split_last(&mut self.fast, bytes);
             let large = self
                 .large
-                .get_or_insert_with(|| Box::new(Bulk::new(peer.encoding, Flags::AHEAD)));
+                .get_or_insert_with(|| Box::new(Bulk::new(peer.encoding, Flags::AHEAD, usize::MAX)));
             large.push_large([frame], Load::of(0, bytes, false));
         }
         Ok(bytes)
@@ -218,6 +222,8 @@ impl Lanes {
             let bytes = pack::message(self.bulk.rest(), carrier, peer, message, max_frame)?;
             if bytes > form.chunk {
                 self.bulk.cut_off(bytes, Load::default());
+            } else {
+                self.bulk.appended(bytes);
             }
             return Ok(bytes);
         }
@@ -344,14 +350,24 @@ impl Lanes {
             return false;
         }
         if presence {
-            return self.bulk.load().bytes < MUCH && self.backlog.next_due().is_none();
+            return self.bulk.load().bytes < self.portions(MUCH) && self.backlog.next_due().is_none();
         }
         match policy {
             Policy::Block(_) => true,
-            Policy::DropOldest(_) | Policy::DropNewest(_) => self.bulk.load().bytes < LITTLE,
+            Policy::DropOldest(_) | Policy::DropNewest(_) => self.bulk.load().bytes < LITTLE.min(self.bulk.portion()),
             Policy::Latest => self.bulk.load().events == 0,
             Policy::Rate(_) => false,
         }
+    }
+
+    /// How many bytes of small events go at a time.
+    pub(super) fn portion(&self) -> usize {
+        self.bulk.portion()
+    }
+
+    /// This many bytes, or some portions where that is less: over a slow medium everything is smaller.
+    pub(super) fn portions(&self, most: usize) -> usize {
+        most.min(self.bulk.portion().saturating_mul(PORTIONS))
     }
 
     /// Moves what waits into `batch`, which is empty: control messages, or else a batch of events and their load.
@@ -383,7 +399,8 @@ impl Lanes {
         let encoding = form.peer.encoding;
         let mut load = Load::default();
         let mut portion = 0;
-        while portion < PORTION {
+        let most = PORTION.min(self.bulk.portion());
+        while portion < most {
             let Some(entry) = self.backlog.pop() else { break };
             let Queued { piece, unsent } = entry.item;
             let size = piece.size();
@@ -432,7 +449,7 @@ impl Lanes {
     /// Drops what waits, and gives how many events that were.
     pub(super) fn clear(&mut self, encoding: Encoding) -> usize {
         let dropped = self.bulk.load().events + self.backlog.events();
-        *self = Self::new(encoding);
+        *self = Self::new(encoding, self.bulk.portion());
         dropped
     }
 }

@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use sig_core::{
-    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Encoding, Message, PeerInfo, RawJson, Reason,
+    Batch, Call, Carrier, CarrierError, ClientId, CodecError, Disconnect, Encoding, Message, PeerInfo, Profile,
+    RawJson, Reason,
 };
 use tokio::sync::Notify;
 
@@ -164,7 +165,11 @@ impl Outbox {
     pub(crate) fn new(id: ClientId, carrier: Arc<dyn Carrier>, peer: PeerInfo, stalls: Arc<Stalls>) -> Arc<Self> {
         let (lanes, marks) = match peer.pacing {
             Some(pacing) => (Sending::Paced(Pacer::new(pacing)), PACED_MARKS),
-            None => (Sending::Free(Lanes::new(peer.encoding)), PEER_MARKS),
+            None => {
+                let lanes = Lanes::new(peer.encoding, portion(&*carrier, peer.encoding));
+                let bytes = lanes.portions(PEER_MARKS.bytes);
+                (Sending::Free(lanes), Marks { bytes, ..PEER_MARKS })
+            }
         };
         let state = State {
             lanes,
@@ -462,6 +467,16 @@ impl Outbox {
         // A gate that opens may want to tell its sender so, through this very outbox.
         release_all(released);
         taken
+    }
+}
+
+/// How many bytes of small events the carrier is handed at a time: where it wants small pieces, no more than one of those.
+fn portion(carrier: &dyn Carrier, encoding: Encoding) -> usize {
+    let chunk = carrier.profile().chunk.max(LEAST_CHUNK);
+    if encoding == Encoding::Sig1 && chunk < Profile::default().chunk {
+        chunk
+    } else {
+        usize::MAX
     }
 }
 

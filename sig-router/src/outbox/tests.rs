@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sig_core::{
     Batch, Call, Carrier, CarrierError, ClientId, ContentType, Disconnect, Encoding, EventName, Json, Message, Payload,
-    PeerInfo, RawJson, SenderName, Uplink, async_trait,
+    PeerInfo, Profile, RawJson, SenderName, Uplink, async_trait,
 };
 use sig_wire::{EventFrame, Extension, Flags, Kind, Split};
 
@@ -59,10 +59,14 @@ struct Bench {
 
 impl Bench {
     fn new(encoding: Encoding) -> Self {
+        Self::over(encoding, Arc::new(Nowhere))
+    }
+
+    fn over(encoding: Encoding, carrier: Arc<dyn Carrier>) -> Self {
         let hub = Hub::new(None);
         let event = hub.event(&SenderName::new("s").unwrap(), &EventName::new("e").unwrap());
         let peer = PeerInfo::new("nowhere", encoding);
-        let outbox = Outbox::new(ClientId::next(), Arc::new(Nowhere), peer, Arc::new(Stalls::default()));
+        let outbox = Outbox::new(ClientId::next(), carrier, peer, Arc::new(Stalls::default()));
         outbox.greeted();
         Self {
             outbox,
@@ -446,4 +450,83 @@ async fn every_batch_of_packed_messages_keeps_its_frames() {
     let mut sent = Batch::from_stream(carrier.0.lock().as_slice().into());
     let kinds: Vec<_> = frames(&mut sent).iter().map(|frame| frame[4]).collect();
     assert_eq!(kinds, [Kind::Packed.to_byte(); 2]);
+}
+
+/// A carrier over a slow line.
+#[derive(Debug)]
+struct Slow;
+
+#[async_trait]
+impl Carrier for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    fn profile(&self) -> Profile {
+        Profile::default().with_chunk(512)
+    }
+
+    async fn run(self: Arc<Self>, _: Uplink) -> Result<(), CarrierError> {
+        Ok(())
+    }
+
+    async fn handle_tx(&self, _: ClientId, _: &mut Batch) -> Result<(), CarrierError> {
+        Ok(())
+    }
+
+    fn close_client(&self, _: ClientId, _: &Disconnect) {}
+}
+
+#[test]
+fn over_a_slow_medium_small_events_go_a_chunk_at_a_time_and_control_messages_overtake_them() {
+    let bench = Bench::over(Encoding::Sig1, Arc::new(Slow));
+    bench.outbox.cut_frames();
+    let (small, large) = (Payload::from_bytes(vec![7; 64]), Payload::from_bytes(vec![7; 1200]));
+    for number in 1..=30 {
+        assert!(bench.offer(number, &small));
+    }
+    assert!(bench.offer(31, &large) && bench.offer(32, &small));
+    // Those that have no count of their own are cut as well.
+    for _ in 0..20 {
+        bench.outbox.send_in_order(&bench.call("behind")).unwrap();
+    }
+    assert_eq!(bench.outbox.waiting(), 32);
+    let mut batch = Batch::new(Encoding::Sig1);
+    let (mut portions, mut words) = (0, Vec::new());
+    loop {
+        bench.outbox.send(&bench.call("ping")).unwrap();
+        assert_eq!(sent_once(&bench, &mut batch).as_deref(), Some("ping"));
+        let Some(portion) = sent_once(&bench, &mut batch) else {
+            break;
+        };
+        assert!(batch.byte_len() <= 512 + 6, "{} bytes: {portion}", batch.byte_len());
+        portions += 1;
+        words.extend(portion.split(" + ").map(str::to_owned));
+    }
+    assert!(portions <= 12, "{portions} portions of 4,300 bytes");
+    let mut wanted = vec!["announce 0".to_owned()];
+    wanted.extend((1..=30).map(|number| format!("event {number}")));
+    wanted.extend(["1 KiB event", "1 KiB event", "1 KiB event, last", "event 32"].map(str::to_owned));
+    wanted.extend(std::iter::repeat_n("behind".to_owned(), 20));
+    assert_eq!(words, wanted);
+    assert_eq!((bench.outbox.waiting(), bench.outbox.tally().flushed), (0, 32));
+}
+
+#[test]
+fn promise_6_over_a_slow_medium_less_waits() {
+    let bench = Bench::over(Encoding::Sig1, Arc::new(Slow));
+    let small = Payload::from_bytes(vec![7; 64]);
+    let is_full = || bench.outbox.is_full(&bench.gate, Duration::from_secs(5));
+    let taken = (1..=10_000).take_while(|number| !is_full() && bench.offer(*number, &small)).count();
+    assert!((300..700).contains(&taken), "{taken} events wait");
+    let latest = Bench::over(Encoding::Sig1, Arc::new(Slow));
+    let oldest = Terms {
+        policy: Policy::DropOldest(5),
+        listener: 1,
+    };
+    for number in 1..=1000 {
+        latest.offer_under(number, &small, &oldest);
+    }
+    assert!(latest.outbox.waiting() < 15, "{} wait", latest.outbox.waiting());
+    assert_eq!(latest.sent().last().unwrap(), "event 1000");
 }
