@@ -21,8 +21,7 @@ pub(crate) struct Links {
 struct Shown {
     state: LinkState,
     verdict: Option<Verdict>,
-    /// What stands in the way of opening it.
-    obstacle: String,
+    detail: String,
 }
 
 impl Links {
@@ -59,20 +58,20 @@ impl Links {
             detail,
             ..
         } = report;
-        let opens = matches!(state, LinkState::Absent | LinkState::Opening);
         let shown = Shown {
             state: *state,
             verdict: *verdict,
-            obstacle: if opens { detail.clone() } else { String::new() },
+            detail: detail.clone(),
         };
-        if self.shown.get(address) == Some(&shown) {
+        let last = self.shown.get(address);
+        if last == Some(&shown) {
             return None;
         }
+        let was_open = last.is_some_and(|last| last.state == LinkState::Live);
         self.shown.insert(address.clone(), shown);
         let (word, text) = match (state, verdict) {
             (LinkState::Live, Some(verdict)) => (verdict.as_str(), detail.clone()),
-            (LinkState::Live, None) if detail.is_empty() => ("port_open", format!("open: {device}")),
-            (LinkState::Live, None) => ("port_open", format!("open: {device}, {detail}")),
+            (LinkState::Live, None) => ("port_open", open(device, detail, was_open)),
             (LinkState::Lost, _) => (
                 "port_lost",
                 format!("lost: {detail}; it is opened again when it is back"),
@@ -82,5 +81,15 @@ impl Links {
             _ => return None,
         };
         Some((word, format!("{address}: {text}")))
+    }
+}
+
+/// How a port fares on which nothing is wrong.
+fn open(device: &str, detail: &str, was_open: bool) -> String {
+    match (was_open, detail) {
+        (true, "") => "nothing is wrong any more".to_owned(),
+        (true, detail) => detail.to_owned(),
+        (false, "") => format!("open: {device}"),
+        (false, detail) => format!("open: {device}, {detail}"),
     }
 }

@@ -56,9 +56,20 @@ pub(super) fn find(device: &Path) -> Option<Holder> {
         .map(Holder::new)
 }
 
-fn has_open(pid: u32, device: &PathBuf) -> bool {
-    let mut files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    files.any(|file| fs::read_link(file.path()).is_ok_and(|target| target == *device))
+fn has_open(pid: u32, device: &Path) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    is_among(files.filter_map(|file| fs::read_link(file.path()).ok()), device)
+}
+
+/// Whether a device is among the files of a process, for use. A program that plays a board on a pseudo-terminal often has both
+/// ends of it open.
+fn is_among(files: impl Iterator<Item = PathBuf>, device: &Path) -> bool {
+    let (mut is_there, mut plays) = (false, false);
+    for file in files {
+        is_there |= file == device;
+        plays |= file == Path::new("/dev/ptmx") || file == Path::new("/dev/pts/ptmx");
+    }
+    is_there && !(plays && device.starts_with("/dev/pts"))
 }
 
 /// The process that has locked the device, by the system's list of locks, which everybody may read.
@@ -105,6 +116,18 @@ mod tests {
         for nobody in ["00:17:6", "00:17:7", "00:17:55"] {
             assert_eq!(locker_in(locks, nobody), None, "{nobody}");
         }
+    }
+
+    #[test]
+    fn a_program_that_plays_a_board_does_not_hold_it() {
+        let among = |files: &[&str], device: &str| is_among(files.iter().map(PathBuf::from), Path::new(device));
+        assert!(among(&["/dev/null", "/dev/pts/3"], "/dev/pts/3"));
+        assert!(!among(&["/dev/pts/3", "/dev/ptmx"], "/dev/pts/3"));
+        assert!(!among(&["/dev/pts/ptmx", "/dev/pts/4"], "/dev/pts/3"));
+        assert!(
+            among(&["/dev/ttyACM0", "/dev/ptmx"], "/dev/ttyACM0"),
+            "a terminal emulator, say"
+        );
     }
 
     #[test]
