@@ -1,7 +1,8 @@
 //! The way out to one peer, and the table of all of them.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,7 +28,8 @@ const MAX_REFUSED: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Links {
     table: DashMap<ClientId, Arc<Link>>,
-    /// Some link has something for the task that reads.
+    /// Those that have something for the task that reads: of each that is there once at most.
+    changed: StdMutex<HashSet<ClientId>>,
     told: Notify,
 }
 
@@ -62,7 +64,7 @@ impl Links {
         let link = self.get(id).ok_or(CarrierError::UnknownClient(id))?;
         let sent = link.send(batch).await;
         if link.has_refused() {
-            self.told.notify_one();
+            self.tell(id);
         }
         sent
     }
@@ -76,6 +78,14 @@ impl Links {
     pub(super) fn close(&self, id: ClientId, why: &Disconnect) {
         if let Some(link) = self.get(id) {
             link.close(why.clone());
+            self.tell(id);
+        }
+    }
+
+    fn tell(&self, id: ClientId) {
+        // One that has left meanwhile would stay for ever.
+        if self.table.contains_key(&id) {
+            self.changed().insert(id);
             self.told.notify_one();
         }
     }
@@ -83,6 +93,15 @@ impl Links {
     /// Waits until some link has something for the task that reads.
     pub(super) async fn told(&self) {
         self.told.notified().await;
+    }
+
+    /// Those links, since the last time.
+    pub(super) fn take_changed(&self) -> HashSet<ClientId> {
+        std::mem::take(&mut *self.changed())
+    }
+
+    fn changed(&self) -> MutexGuard<'_, HashSet<ClientId>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, id: ClientId) -> Option<Arc<Link>> {
@@ -295,6 +314,7 @@ impl Registered {
     /// Takes the peer out of the table, so that nothing new is sent.
     pub(super) fn leave(&self) {
         self.links.table.remove(&self.link.id);
+        self.links.changed().remove(&self.link.id);
     }
 
     /// Waits until nothing is being sent, for so long at most.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use sig_core::Client;
+use sig_core::{Client, ClientId};
 use tokio::time::Instant;
 
 use super::link::Registered;
@@ -24,6 +24,7 @@ pub(super) enum Peer {
 pub(super) struct Peers {
     table: HashMap<u64, Peer>,
     by_route: HashMap<Bytes, u64>,
+    by_client: HashMap<ClientId, u64>,
     /// When the links of those that part are dropped, unless they go by themselves; in the order of time.
     deadlines: VecDeque<(Instant, u64)>,
 }
@@ -37,12 +38,16 @@ impl Peers {
         if let Some(route) = link.route() {
             self.by_route.insert(route.clone(), number);
         }
+        self.by_client.insert(link.id(), number);
         self.table.insert(number, Peer::Open { client, link });
     }
 
     /// Takes a peer out.
     pub(super) fn remove(&mut self, number: u64) -> Option<Peer> {
         let peer = self.table.remove(&number);
+        if let Some(Peer::Open { link, .. } | Peer::Refused { link, .. }) = &peer {
+            self.by_client.remove(&link.id());
+        }
         if let Some(Peer::Open { link, .. } | Peer::Refused { link, .. }) = &peer
             && let Some(route) = link.route().filter(|route| self.by_route.get(*route) == Some(&number))
         {
@@ -54,6 +59,11 @@ impl Peers {
     /// The client that has this identity now.
     pub(super) fn with_route(&self, route: &[u8]) -> Option<u64> {
         self.by_route.get(route).copied()
+    }
+
+    /// The number of a client's link.
+    pub(super) fn with_client(&self, id: ClientId) -> Option<u64> {
+        self.by_client.get(&id).copied()
     }
 
     /// From now on the client is being told why it cannot stay.

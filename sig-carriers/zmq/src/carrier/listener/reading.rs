@@ -195,20 +195,23 @@ impl<'a> Reading<'a> {
 
     /// Lets go of the clients that the router let go of, and answers what REQ sockets cannot be asked.
     async fn do_as_told(&mut self) {
-        let mut let_go = Vec::new();
-        for (number, client, link) in self.peers.clients() {
-            match link.let_go() {
-                Some(why) => let_go.push((number, why.clone())),
-                None => {
-                    for id in link.take_refused() {
-                        // One that is gone needs no answer.
-                        let _ = self.carrier.handle_rx(client, &mut foreign::deaf(id)).await;
-                    }
-                }
+        for id in self.carrier.links.take_changed() {
+            // One that has left has nothing to be done for it.
+            let Some(number) = self.peers.with_client(id) else {
+                continue;
+            };
+            let Some(Peer::Open { client, link } | Peer::Refused { client, link }) = self.peers.get(number) else {
+                continue;
+            };
+            if let Some(why) = link.let_go() {
+                let why = why.clone();
+                self.retire(number, why).await;
+                continue;
             }
-        }
-        for (number, why) in let_go {
-            self.retire(number, why).await;
+            for id in link.take_refused() {
+                // One that is gone needs no answer.
+                let _ = self.carrier.handle_rx(client, &mut foreign::deaf(id)).await;
+            }
         }
     }
 
