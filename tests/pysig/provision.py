@@ -14,10 +14,8 @@ Needs Python 3.8 or newer with pip (or with a venv module that brings one).
 """
 
 import argparse
-import contextlib
 import glob
 import hashlib
-import json
 import os
 import pathlib
 import shutil
@@ -25,18 +23,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from provisioning import Unavailable, answer, attempt, find_pip, locked, run, says
 
 VERSION = "0.7.3"
 ARCHIVE = "pysig-%s.tar.gz" % VERSION
 ARCHIVE_SHA256 = "0606d603df100765528d8435d3cba8aad8d5a22ae6460532c89ed1841e965c84"
-UNAVAILABLE = 3
-# How long a failed attempt is believed, so that a test run without network pays for one attempt and not for one per test program.
-FAILURE_KEPT_SECONDS = 600
-
-
-class Unavailable(Exception):
-    """pysig cannot be had on this machine, and why."""
 
 
 def main():
@@ -46,16 +39,10 @@ def main():
     parser.add_argument("--flavour", choices=["auto", "py2", "py3"], default="auto")
     parser.add_argument("--retry", action="store_true", help="try again even when the last attempt failed a moment ago")
     arguments = parser.parse_args()
-    try:
-        print(json.dumps(provision(arguments.dir.resolve(), arguments.flavour, arguments.retry)))
-    except Unavailable as error:
-        print("pysig %s is not available: %s" % (VERSION, error), file=sys.stderr)
-        sys.exit(UNAVAILABLE)
+    answer("pysig " + VERSION, lambda: provision(arguments.dir.resolve(), arguments.flavour, arguments.retry))
 
 
 def provision(folder, flavour, retry):
-    if sys.version_info < (3, 8):
-        raise Unavailable("this script needs Python 3.8 or newer, not %s" % sys.version.split()[0])
     python2 = None if flavour == "py3" else find_python2()
     if flavour == "py2" and python2 is None:
         raise Unavailable("no Python 2.7 that runs was found (set SIG_PYTHON2 to its path)")
@@ -119,20 +106,8 @@ def downloaded(folder, retry):
     archive = folder / ARCHIVE
     if archive.is_file() and sha256(archive) == ARCHIVE_SHA256:
         return archive
-
-    failure = folder / "unavailable.json"
-    if not retry:
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            kept = json.loads(failure.read_text())
-            if 0 <= time.time() - kept["time"] < FAILURE_KEPT_SECONDS:
-                raise Unavailable(kept["error"])
-    try:
+    with attempt(folder, retry):
         fetch(folder, archive)
-    except Unavailable as error:
-        failure.write_text(json.dumps({"time": time.time(), "error": str(error)}))
-        raise
-    with contextlib.suppress(FileNotFoundError):
-        failure.unlink()
     return archive
 
 
@@ -157,21 +132,6 @@ def fetch(folder, archive):
         os.replace(str(work / ARCHIVE), str(archive))
 
 
-def find_pip(folder):
-    """pip as a command: this Python's own, else one that a fresh virtual environment brings."""
-    own = [sys.executable, "-m", "pip"]
-    if succeeds(own + ["--version"]):
-        return own
-    scripts = "Scripts" if os.name == "nt" else "bin"
-    venv = folder / "venv"
-    python = venv / scripts / ("python.exe" if os.name == "nt" else "python")
-    inside = [str(python), "-m", "pip"]
-    if not (python.exists() and succeeds(inside + ["--version"])):
-        if not succeeds([sys.executable, "-m", "venv", "--clear", str(venv)]):
-            raise Unavailable("%s has neither pip nor a venv module that brings one (on Debian: apt-get install python3-pip)" % sys.executable)
-    return inside
-
-
 def install_tools(pip, folder, *requirements):
     """The folder, to put on PYTHONPATH, that these packages are in."""
     tools = folder / ("tools-" + hashlib.sha256(" ".join(requirements).encode()).hexdigest()[:12])
@@ -183,31 +143,6 @@ def install_tools(pip, folder, *requirements):
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return tools
-
-
-def run(command, pythonpath=()):
-    environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", PIP_ROOT_USER_ACTION="ignore")
-    environment["PIP_TIMEOUT"] = environment["PIP_DEFAULT_TIMEOUT"] = "30"
-    environment["PIP_RETRIES"] = "2"
-    if pythonpath:
-        environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in pythonpath)
-    try:
-        answer = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, timeout=300
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable("`%s`: %s" % (" ".join(command), error))
-    if answer.returncode != 0:
-        lines = answer.stdout.decode("utf-8", "replace").strip().splitlines()
-        raise Unavailable("`%s` ended with %d: %s" % (" ".join(command), answer.returncode, " | ".join(lines[-6:])))
-
-
-def succeeds(command):
-    quiet = subprocess.DEVNULL
-    try:
-        return subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=120).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
 
 
 def sha256(path):
@@ -286,41 +221,9 @@ def refactoring_tool(folder):
 
 def check(python, package):
     """It imports and it is the version asked for: what is kept is known to work."""
-    program = "import sig, sig.carrier.tcpserver, sig.carrier.tcpclient; print(sig.VERSION)"
-    environment = dict(os.environ, PYTHONPATH=str(package), PYTHONDONTWRITEBYTECODE="1")
-    try:
-        answer = subprocess.run(
-            [python, "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable("%s: %s" % (python, error))
-    said = answer.stdout.decode("utf-8", "replace").strip()
-    if answer.returncode != 0 or said != VERSION:
-        raise Unavailable("%s cannot import it: %s" % (python, said))
-
-
-# --- one at a time ------------------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def locked(path):
-    """An exclusive lock on a file, released by the system whatever becomes of this process."""
-    with open(str(path), "a+") as file:
-        if os.name == "nt":
-            import msvcrt
-
-            while True:
-                file.seek(0)
-                try:
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                    break
-                except OSError:
-                    continue  # it gives up after ten seconds; a download may take longer
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    runs, text = says(python, "import sig, sig.carrier.tcpserver, sig.carrier.tcpclient; print(sig.VERSION)", package)
+    if not runs or text != VERSION:
+        raise Unavailable("%s cannot import it: %s" % (python, text))
 
 
 if __name__ == "__main__":
