@@ -7,6 +7,7 @@
 mod books;
 mod chaos;
 mod flat;
+mod forwarded;
 mod gauges;
 mod hear;
 mod publish;
@@ -40,13 +41,15 @@ struct Args {
     over: Option<Over>,
 }
 
-/// A carrier.
+/// A carrier, or what else there is to come over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Over {
     Tcp,
     Ipc,
     Local,
     Zmq,
+    /// Without a router: publishers, listeners and workers at three forwarders.
+    Forwarder,
 }
 
 #[tokio::main]
@@ -63,7 +66,11 @@ async fn main() -> ExitCode {
         lasts.as_secs(),
         over.unwrap_or_default()
     );
-    match chaos::run(seed, lasts, args.over).await {
+    let outcome = match args.over {
+        Some(Over::Forwarder) => forwarded::run(seed, lasts).await,
+        over => chaos::run(seed, lasts, over).await,
+    };
+    match outcome {
         Ok(flat) => {
             println!("nothing was lost unreported, and nothing reordered");
             println!("{flat}");

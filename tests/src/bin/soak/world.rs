@@ -71,7 +71,7 @@ impl World {
             }
             Over::Local => return self.member(client_over(self.local.dialer()), None, tasks).await,
             Over::Zmq => &self.zmq,
-            Over::Tcp => &self.tcp,
+            Over::Tcp | Over::Forwarder => &self.tcp,
         };
         // Half of them over a link that can be cut.
         let cable = match random.bool() {
