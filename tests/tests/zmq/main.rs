@@ -7,7 +7,9 @@
 
 mod clients;
 mod credentials;
+mod one_liner;
 mod peer;
+mod promised;
 mod recipes;
 mod secured;
 mod sockets;
