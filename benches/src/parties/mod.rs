@@ -2,6 +2,7 @@
 
 mod asking;
 mod echo;
+mod forwarded;
 mod inside;
 mod local;
 mod publish;
@@ -23,8 +24,16 @@ fn name_of(publisher: u64) -> String {
     format!("pub{publisher}")
 }
 
-#[tokio::main]
-pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if args.role.ends_with("broker") {
+        // As `sig forward` has it.
+        runtime.worker_threads(1);
+    }
+    runtime.enable_all().build()?.block_on(party(args))
+}
+
+async fn party(args: &Args) -> Result<(), Failure> {
     let url = args.url.as_str();
     match args.role.as_str() {
         "sub" => {
@@ -47,6 +56,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         "req" => asking::ask(args, &connect(url).await?).await,
         "rep" => asking::answer(&connect(url).await?).await,
         "local-inside" => inside::run(args).await,
+        role if role.starts_with("omq-") => forwarded::run(args).await,
         role if role.starts_with("local-") => local::run(args).await,
         role => Err(Failure::new(format!(
             "there is no role `{role}`; there are sub, pub, ping, pong, req and rep, and `run tcp` for all of it in one go"

@@ -105,7 +105,7 @@ fn side_color(side: Side, number: usize) -> &'static str {
         Side::Ours if number == 0 => "#1b7f5c",
         Side::Ours => "#5cb893",
         Side::Limit => "#d5b060",
-        Side::Peer => PEERS[number % PEERS.len()],
+        Side::Peer | Side::Middle => PEERS[number % PEERS.len()],
     }
 }
 

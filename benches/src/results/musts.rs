@@ -53,6 +53,25 @@ fn worst_of_zmq(results: &Results) -> Option<f64> {
     ratios.into_iter().flatten().reduce(f64::min)
 }
 
+/// Our forwarder beside libzmq's proxy, with the same clients: the worse ratio of both makes of them.
+fn worst_of_forwarder(results: &Results) -> Option<f64> {
+    let ratio = |ours, theirs| {
+        let rate = |system| results.median("1to1-64", system, DELIVERIES);
+        Some(rate(ours)? / rate(theirs)?)
+    };
+    let ratios = [ratio("forward", "zmq"), ratio("forward-omq", "zmq-omq")];
+    ratios.into_iter().flatten().reduce(f64::min)
+}
+
+/// The worse round trip, of events and of requests.
+fn trip_of_forwarder(results: &Results, ours: &str, theirs: &str) -> Option<f64> {
+    let ratios = ["event-trip", "request-trip"].map(|work| {
+        let trip = |system| results.median(work, system, "p50_us");
+        Some(trip(ours)? / trip(theirs)?)
+    });
+    ratios.into_iter().flatten().reduce(f64::max)
+}
+
 const DELIVERIES: &str = "deliveries_per_s";
 
 const MUSTS: &[Must] = &[
@@ -72,6 +91,24 @@ const MUSTS: &[Must] = &[
         times_peer(r, "1to8-1k", DELIVERIES, true)
     }),
     more("64 B over ZeroMQ: x TCP", 0.5, None, worst_of_zmq),
+    more(
+        "forwarder, 64 B, 1 -> 1: x libzmq's proxy",
+        1.0,
+        None,
+        worst_of_forwarder,
+    ),
+    less(
+        "forwarder, round trip p50 with omq clients: x libzmq's proxy",
+        0.6,
+        None,
+        |r| trip_of_forwarder(r, "forward-omq", "zmq-omq"),
+    ),
+    less(
+        "forwarder, round trip p50 with libzmq clients: x libzmq's proxy",
+        0.8,
+        None,
+        |r| trip_of_forwarder(r, "forward", "zmq"),
+    ),
     more("64 B, 1 -> 1,000: x nats", 2.0, Some(3.0), |r| {
         times(r, "1to1000-64", DELIVERIES, "nats")
     }),

@@ -46,7 +46,7 @@ pub(crate) fn write(results: &Results, works: &[Box<dyn Work>], to: &Path) -> Re
             // Here names tell the peers apart, and colors the sides.
             let class = match side {
                 Side::Ours => "ours",
-                Side::Peer => "peer",
+                Side::Peer | Side::Middle => "peer",
                 Side::Limit => "limit",
             };
             let baseline = top + BAR - 2.0;

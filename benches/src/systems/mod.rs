@@ -29,6 +29,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Side {
     Ours,
     Peer,
+    /// Something in the middle that is no router: a row beside others of its kind.
+    Middle,
     Limit,
 }
 
@@ -99,20 +101,22 @@ impl Broker {
 
 /// All of them, in the order of the tables.
 pub(crate) fn all() -> Vec<Box<dyn System>> {
-    vec![
+    let mut all: Vec<Box<dyn System>> = vec![
         Box::new(sig::Sig::tcp()),
         Box::new(sig::Sig::ipc()),
         Box::new(sig::Sig::zmq()),
         Box::new(sig::Local),
         Box::new(nats::Nats::default()),
-        Box::new(zmq::Zmq::default()),
+        Box::new(zmq::Zmq::libzmq()),
         Box::new(zenoh::Zenoh::default()),
         Box::new(mosquitto::Mosquitto::default()),
         Box::new(pysig::Pysig::default()),
         Box::new(limits::Limit::ideal()),
         Box::new(limits::Limit::raw()),
         Box::new(limits::Limit::ideal_ipc()),
-    ]
+    ];
+    all.extend(zmq::Zmq::others().map(|one| Box::new(one) as Box<dyn System>));
+    all
 }
 
 /// A port that nobody has at the moment.

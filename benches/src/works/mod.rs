@@ -14,7 +14,7 @@ pub(crate) use stream::Shape;
 
 use crate::error::Failure;
 use crate::results::Results;
-use crate::systems::{Broker, System, Use};
+use crate::systems::{Broker, Side, System, Use};
 
 /// How long a party may take to say what came of it, beyond the time that it was given.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -47,7 +47,7 @@ pub(crate) trait Work {
 
     /// Whether a quick run measures the system too. Some are so far behind in most rows that little is lost without them.
     fn is_quick(&self, system: &dyn System) -> bool {
-        !["mosquitto", "pysig", "ideal-ipc"].contains(&system.name())
+        system.side() != Side::Middle && !["mosquitto", "pysig", "ideal-ipc"].contains(&system.name())
     }
 
     /// Which broker is needed.

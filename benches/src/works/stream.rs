@@ -217,7 +217,8 @@ impl Work for Stream {
 
     fn is_quick(&self, system: &dyn System) -> bool {
         // A hundred sessions of zenoh take half a minute to come up.
-        let takes_long = ["mosquitto", "pysig", "ideal-ipc"].contains(&system.name())
+        let takes_long = system.side() == Side::Middle
+            || ["mosquitto", "pysig", "ideal-ipc"].contains(&system.name())
             || (self.shape.publishers > 1 && system.name() == "zenoh");
         self.name == FIRST || !takes_long
     }

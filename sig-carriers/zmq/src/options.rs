@@ -53,6 +53,8 @@ pub struct Options {
     pub security: Security,
     /// Which library drives the socket.
     pub library: Library,
+    /// Each message at once instead of many together, where the library has the choice. For requests, which wait for each other.
+    pub(crate) is_prompt: bool,
 }
 
 /// Which ZeroMQ library drives a socket. Both speak the same protocol to the outside; within a process, `inproc` reaches only sockets of the
@@ -109,6 +111,7 @@ impl Default for Options {
             receive_timeout: None,
             security: Security::Null,
             library: Library::Auto,
+            is_prompt: false,
         }
     }
 }

@@ -38,7 +38,12 @@ pub(crate) fn run(command: &Command, common: Common) -> Result<Code, Failure> {
         }
         _ => {}
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Command::Forward(_) = command {
+        // To hand a message to another thread costs more than to pass it on.
+        runtime.worker_threads(1);
+    }
+    let runtime = runtime.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::system("cannot start", &error))?;
     let result = runtime.block_on(async {
         let mut context = Context::new(out)?;

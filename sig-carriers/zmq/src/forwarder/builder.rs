@@ -171,9 +171,13 @@ impl Builder {
             linger,
         };
         let (front, back) = self.pattern.kinds();
+        let options = Options {
+            is_prompt: self.pattern == Pattern::Requests,
+            ..self.options
+        };
         // The back first, so that nothing comes in before it can go out.
-        let back = self.back.open("back", back, self.options.clone()).await?;
-        let front = self.front.open("front", front, self.options).await?;
+        let back = self.back.open("back", back, options.clone()).await?;
+        let front = self.front.open("front", front, options).await?;
         Forwarder::run(self.pattern, front, back, shared)
     }
 }

@@ -1,6 +1,7 @@
 //! One direction of a forwarder.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 
 use crate::backend::{Backend, TrySend};
 use crate::{Error, Kind, Message};
@@ -29,36 +30,48 @@ pub(crate) trait Gate: Send + Sync {
 /// Passes whole messages from one socket to another, in order, until the gate says `Break` or one of the sockets fails.
 pub(crate) async fn pump(from: &dyn Backend, to: &dyn Backend, gate: &impl Gate) -> Result<(), Error> {
     while gate.open().await.is_continue() {
-        let mut message = tokio::select! {
-            biased;
-            () = gate.shut() => continue,
-            message = from.recv() => message?,
-        };
-        for left in (0..BURST).rev() {
-            gate.passing(&message);
-            match to.try_send(message) {
-                Ok(()) => {}
-                Err(TrySend::Full(message)) => {
-                    if let ControlFlow::Break(()) = slowly(to, message, gate).await? {
-                        return Ok(());
-                    }
-                    break;
-                }
-                Err(TrySend::Failed(error)) => excused(error, gate)?,
-            }
-            // What is taken must go on, so none is taken for a turn that does not come.
-            if left == 0 {
-                break;
-            }
-            match from.try_recv()? {
-                Some(next) => message = next,
-                None => break,
+        // Kept as long as nothing is to be shut, for it costs as much as a message to begin to wait for that.
+        let mut shut = pin!(gate.shut());
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = &mut shut => break,
+                message = from.recv() => message?,
+            };
+            if burst(from, to, message, gate).await?.is_break() {
+                return Ok(());
             }
         }
-        // Receiving what is there never yields by itself.
-        tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+/// Passes a message on, and those behind it.
+async fn burst(
+    from: &dyn Backend,
+    to: &dyn Backend,
+    mut message: Message,
+    gate: &impl Gate,
+) -> Result<ControlFlow<()>, Error> {
+    for left in (0..BURST).rev() {
+        gate.passing(&message);
+        match to.try_send(message) {
+            Ok(()) => {}
+            Err(TrySend::Full(message)) => return slowly(to, message, gate).await,
+            Err(TrySend::Failed(error)) => excused(error, gate)?,
+        }
+        // What is taken must go on, so none is taken for a turn that does not come.
+        if left == 0 {
+            break;
+        }
+        match from.try_recv()? {
+            Some(next) => message = next,
+            None => return Ok(ControlFlow::Continue(())),
+        }
+    }
+    // Receiving what is there never yields by itself.
+    tokio::task::yield_now().await;
+    Ok(ControlFlow::Continue(()))
 }
 
 async fn slowly(to: &dyn Backend, message: Message, gate: &impl Gate) -> Result<ControlFlow<()>, Error> {

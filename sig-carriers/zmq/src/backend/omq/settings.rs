@@ -1,5 +1,6 @@
 //! Our options and endpoints in its words.
 
+use omq_tokio::options::WorkloadProfile;
 use omq_tokio::{CurveServerOptions, Endpoint, ReconnectPolicy};
 
 use crate::security::{Credentials, PublicKey, Security};
@@ -42,6 +43,9 @@ pub(super) fn of(options: &Options) -> omq_tokio::Options {
         })
         .conflate(options.conflate)
         .router_mandatory(options.mandatory);
+    if options.is_prompt {
+        settings = settings.workload_profile(WorkloadProfile::Latency);
+    }
     settings.linger = options.linger;
     settings.xpub_nodrop = options.no_drop;
     if let Some(heartbeat) = options.heartbeat {
