@@ -110,11 +110,13 @@ impl Sending {
         }
     }
 
-    /// Nothing follows.
-    pub(super) fn finish(&mut self) {
-        if self.end == End::Open {
+    /// Nothing follows. Whether that is news.
+    pub(super) fn finish(&mut self) -> bool {
+        let is_news = self.end == End::Open;
+        if is_news {
             self.end = End::Wanted;
         }
+        is_news
     }
 
     /// Everything has arrived, the end as well.

@@ -148,11 +148,14 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut shared = self.link.lock();
-        shared.engine.finish();
+        let is_news = shared.engine.finish();
         if shared.engine.is_finished() || shared.engine.end().is_some() {
             return Poll::Ready(Ok(()));
         }
-        shared.wake_drive();
+        // Once: the drive wakes whoever waits here, and the two would go on to wake each other.
+        if is_news {
+            shared.wake_drive();
+        }
         register(&mut shared.writer, cx);
         Poll::Pending
     }

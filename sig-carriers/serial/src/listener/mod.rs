@@ -91,9 +91,9 @@ impl Listener {
 
 /// What a router should know of a line with these options.
 fn profile(options: &Options) -> Profile {
-    let mut profile = Profile::default().with_heartbeat(options.heartbeat);
-    profile.chunk = Pace::from(options).chunk();
-    profile
+    Profile::default()
+        .with_heartbeat(options.heartbeat)
+        .with_chunk(Pace::from(options).chunk())
 }
 
 #[async_trait]

@@ -1,13 +1,16 @@
 //! What is wrong with a line is said within three seconds: over a simulated cable, in virtual time.
 
+mod clients;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sig_core::{
-    Batch, CarrierError, ClientId, Disconnect, Inbound, LinkReport, LinkState, PeerInfo, Receiver, SenderName, Tasks,
-    Uplink, Verdict,
+    Batch, CarrierError, ClientId, Disconnect, Inbound, LinkReport, LinkState, PeerInfo, Reason, Receiver, SenderName,
+    Tasks, Uplink, Verdict,
 };
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::Listener;
@@ -26,10 +29,15 @@ const HELLO: &str = r#"{"hello":"board","events":["temp"]}"#;
 struct Told {
     verdicts: Mutex<Vec<(Instant, Option<Verdict>, String)>>,
     clients: Mutex<Vec<ClientId>>,
+    /// Why they left.
+    left: Mutex<Vec<Reason>>,
+    /// Something of this changed.
+    changed: Notify,
 }
 
+/// A client of whom nothing is taken.
 #[derive(Debug)]
-struct Silent;
+struct Silent(Arc<Told>);
 
 impl Receiver for Silent {
     fn deliver(&self, batch: &mut Batch) -> Result<(), CarrierError> {
@@ -37,7 +45,10 @@ impl Receiver for Silent {
         Ok(())
     }
 
-    fn retire(&self, _: Disconnect) {}
+    fn retire(&self, why: Disconnect) {
+        self.0.left.lock().unwrap().push(why.reason);
+        self.0.changed.notify_one();
+    }
 
     fn max_frame(&self) -> usize {
         1 << 20
@@ -50,7 +61,8 @@ struct Heard(Arc<Told>);
 impl Inbound for Heard {
     fn admit(&self, id: ClientId, _: PeerInfo) -> Result<Arc<dyn Receiver>, CarrierError> {
         self.0.clients.lock().unwrap().push(id);
-        Ok(Arc::new(Silent))
+        self.0.changed.notify_one();
+        Ok(Arc::new(Silent(Arc::clone(&self.0))))
     }
 
     fn all_disconnected(&self, _: Disconnect) {}

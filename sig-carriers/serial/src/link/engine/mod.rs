@@ -197,9 +197,9 @@ impl Engine {
         self.receiving.is_due()
     }
 
-    /// Nothing more is written. The link is over when the other side has said so as well.
-    pub fn finish(&mut self) {
-        self.sending.finish();
+    /// Nothing more is written. The link is over when the other side has said so as well. Whether that is news.
+    pub fn finish(&mut self) -> bool {
+        self.sending.finish()
     }
 
     /// Whether the other side has everything, the end as well.
