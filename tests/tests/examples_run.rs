@@ -106,6 +106,11 @@ async fn presence() {
 }
 
 #[tokio::test]
+async fn zmq_relay() {
+    run("zmq_relay", &["camera/frame is a cat\n", "camera/frame is a dog\n"]).await;
+}
+
+#[tokio::test]
 async fn push_service() {
     let expected = [
         "alice to bob: pushed\n",
