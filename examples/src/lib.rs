@@ -1,4 +1,7 @@
-//! What the programs of the timer trio have in common: their command line.
+//! What the programs of the timer trio have in common: their command line. And boards for the examples with serial lines.
+
+#[cfg(unix)]
+pub mod board;
 
 use std::error::Error;
 use std::time::Duration;

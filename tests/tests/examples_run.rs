@@ -151,6 +151,57 @@ async fn ipc_pair_says_that_the_platform_has_no_local_sockets() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
+async fn greenhouse() {
+    let expected = [
+        "here are bed, tank, weather\n",
+        "alarm of bed: frost\nthe window is shut\n",
+        "alarm of tank: no water\n",
+        "the log has:\n",
+        "  bed/#alarm \"frost\"\n  bed/temp 2.5\n",
+        "  tank/#alarm \"no water\"\n",
+        "  tank/log \"pump is dry\"\n",
+        "  weather/hum 39\n  weather/temp 21.75\n",
+        "tank left: link_lost\n",
+    ];
+    run("greenhouse", &expected).await;
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn framed_sensor() {
+    let expected = [
+        "100 g\n1 was lost on the line\n300 g\n",
+        "tare: 300\ntare: ",
+        "tare wants grams, not less than none",
+    ];
+    run("framed_sensor", &expected).await;
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn shared_board() {
+    let mut expected = Vec::new();
+    for (turn, role) in ["display", "logger", "control"].iter().enumerate() {
+        expected.push(format!("{role} is number {} to ask\n", turn + 1));
+    }
+    for role in ["display", "logger", "control"] {
+        expected.push(format!("{role} heard 100 readings, 5050 in all\n"));
+    }
+    run("shared_board", &expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn pi_link() {
+    let expected = [
+        "zoom is 8\n",
+        "the camera is here, over serial\na picture of 120000 letters\nthe camera left: link_lost\n",
+    ];
+    run("pi_link", &expected).await;
+}
+
+#[tokio::test]
 async fn child_process() {
     let expected = [
         "life 1 of the worker: it squares 1, 2, 3 to [1, 4, 9]\n",

@@ -6,7 +6,10 @@ use std::process::Command;
 
 use sig_carrier_serial::framing::{Item, Reader, Settings};
 use sig_carrier_serial::{Check, Options};
-use sig_tests::boards::{compiled, find, scratch, sensor};
+use sig_tests::boards::{Board, compiled, find, scratch, sensor};
+use sig_tests::process::Process;
+
+use super::built;
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SERIAL.md");
@@ -73,6 +76,53 @@ fn the_commands_without_a_board_work() {
     assert!(folder.join("board").is_file());
 }
 
+/// The five minutes, with a board that is played, and places of this test instead of the usual ones.
+#[tokio::test]
+async fn the_five_minutes_work() {
+    if !Board::PlainSketch.is_there() {
+        return;
+    }
+    let page = page();
+    let commands: Vec<_> = page
+        .split("```console\n")
+        .skip(1)
+        .take(2)
+        .flat_map(|block| block.split("```").next().expect("it ends").lines())
+        .filter_map(|line| line.trim().strip_prefix("sig "))
+        .collect();
+    let [_ports, serve, listen, request] = commands[..] else {
+        panic!("other commands: {commands:?}");
+    };
+    let (link, place) = (scratch().join("minutes"), tempfile::tempdir().expect("a place"));
+    let url = format!("ipc://{}", place.path().join("sig.sock").display());
+    let sig = |line: &str| {
+        let line = line
+            .replace("ipc://", &url)
+            .replace("/dev/ttyACM0", &link.display().to_string());
+        let mut command = tokio::process::Command::new(&built::programs()["sig"]);
+        command.args(line.split(' ')).env("SIG_URL", &url);
+        Process::of(&line, command)
+    };
+    let board = Board::PlainSketch.plug(&link).await;
+    let mut router = sig(serve);
+    router
+        .says("that it serves", |line| line.contains(&url).then_some(()))
+        .await;
+    let mut listener = sig(&format!("{listen} --wait"));
+    listener
+        .says("a temperature", |line| line.contains("temp").then_some(()))
+        .await;
+    sig(request)
+        .says("the answer", |line| (line == "true").then_some(()))
+        .await;
+    board.unplug().await;
+    let left = |line: &str| line.contains("disconnected").then_some(());
+    listener.says("that the board left", left).await;
+    let _board = Board::PlainSketch.plug(&link).await;
+    let back = |line: &str| line.contains("(connected)").then_some(());
+    listener.says("that it is back", back).await;
+}
+
 #[test]
 fn every_option_on_the_page_is_one_and_none_is_missing() {
     let page = page();
@@ -88,8 +138,7 @@ fn every_option_on_the_page_is_one_and_none_is_missing() {
     assert!(options.len() >= 17, "{options:?}");
     let refused = |option: &str| {
         let url = format!("serial:///dev/ttyACM0?{option}=").parse().expect("a URL");
-        let error = Options::from_url(&url).expect_err("no option is empty").to_string();
-        error
+        Options::from_url(&url).expect_err("no option is empty").to_string()
     };
     for option in &options {
         assert!(!refused(option).contains("no option"), "{option}: {}", refused(option));
