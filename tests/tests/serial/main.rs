@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod link;
 mod lives;
 mod native;
 mod shared;

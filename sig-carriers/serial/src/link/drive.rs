@@ -319,7 +319,9 @@ impl<L: Line> Drive<L> {
         let link = self.link.as_ref()?;
         let mut shared = link.lock();
         let next = shared.engine.next_segment(link.began().elapsed());
-        shared.wake_stream();
+        if next.is_some() || shared.engine.end().is_some() {
+            shared.wake_stream();
+        }
         next
     }
 

@@ -103,10 +103,12 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut shared = self.link.lock();
         let before = buf.remaining();
+        let had_news = shared.engine.has_news();
         while let Some(bytes) = shared.engine.read(buf.remaining()).filter(|bytes| !bytes.is_empty()) {
             buf.put_slice(&bytes);
         }
-        if shared.engine.has_news() {
+        // Only then: while it is not its turn the drive can do nothing about older ones.
+        if !had_news && shared.engine.has_news() {
             shared.wake_drive();
         }
         if buf.remaining() < before || before == 0 || shared.engine.is_at_end() {
