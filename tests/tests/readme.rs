@@ -133,8 +133,8 @@ async fn the_lines_about_the_command_work() {
         .lines()
         .map(|line| line.split("  #").next().unwrap_or_default().trim())
         .collect();
-    let [serve, listen, trigger, request, ls, top, doctor] = lines[..] else {
-        panic!("not seven lines: {lines:?}");
+    let [serve, listen, trigger, request, ls, top, doctor, ports] = lines[..] else {
+        panic!("not eight lines: {lines:?}");
     };
     let folder = built::programs()["sig"]
         .parent()
@@ -177,6 +177,13 @@ async fn the_lines_about_the_command_work() {
             line.contains("#alarm").then_some(())
         })
         .await;
+    let status = tokio::process::Command::new("env")
+        .args(["-u", "SIG_URL", &path, "sh", "-c", ports])
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .status();
+    // Which ports there are is the machine's affair.
+    assert!(status.await.expect("there is a shell").success());
     // The listener may begin a moment after the event: again, until it is heard.
     let event = heard.says("the event", |line| (line == "thermometer/celsius 21.5").then_some(()));
     tokio::pin!(event);

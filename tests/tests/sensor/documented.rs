@@ -116,10 +116,10 @@ async fn the_five_minutes_work() {
         .says("the answer", |line| (line == "true").then_some(()))
         .await;
     board.unplug().await;
-    let left = |line: &str| line.contains("disconnected").then_some(());
+    let left = |line: &str| line.contains("#disconnect {").then_some(());
     listener.says("that the board left", left).await;
     let _board = Board::PlainSketch.plug(&link).await;
-    let back = |line: &str| line.contains("(connected)").then_some(());
+    let back = |line: &str| line.contains("#connect {").then_some(());
     listener.says("that it is back", back).await;
 }
 
