@@ -31,9 +31,6 @@ pub(crate) fn usual() -> Vec<CarrierUrl> {
 
 /// Checks the form of an address, whatever its scheme, without opening anything.
 pub(crate) fn check(url: &CarrierUrl) -> Result<(), CarrierError> {
-    if url.scheme() == sig_carrier_serial::SCHEME {
-        return sig_carrier_serial::Port::from_url(url).map(drop);
-    }
     schemes().dial(&url.to_string()).map(drop)
 }
 
