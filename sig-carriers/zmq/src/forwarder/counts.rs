@@ -1,10 +1,10 @@
 //! What has passed.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 
 use super::Direction;
 use crate::Message;
@@ -91,7 +91,8 @@ pub(super) struct Counts {
     observer_panics: AtomicU64,
     /// How many topics are told apart.
     limit: usize,
-    topics: Mutex<(HashMap<Bytes, Count>, Count)>,
+    /// Hashed fast and not safely: there are few, whoever names them.
+    topics: Mutex<(FxHashMap<Bytes, Count>, Count)>,
 }
 
 impl Counts {
