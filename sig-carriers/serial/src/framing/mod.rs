@@ -8,6 +8,8 @@ mod chunk;
 mod counters;
 mod frame;
 mod line;
+#[cfg(test)]
+mod noise_tests;
 mod reader;
 #[cfg(test)]
 mod tests;
