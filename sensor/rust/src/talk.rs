@@ -50,11 +50,7 @@ pub struct Talk<'a, P, const TX: usize = 320> {
 
 impl<'a, P: Port, const TX: usize> Talk<'a, P, TX> {
     pub(crate) const fn new(board: Board<'a>, port: P) -> Self {
-        Self {
-            board,
-            port,
-            n: 0,
-        }
+        Self { board, port, n: 0 }
     }
 
     /// The board's end of the line.
