@@ -517,7 +517,9 @@ fn promise_6_over_a_slow_medium_less_waits() {
     let bench = Bench::over(Encoding::Sig1, Arc::new(Slow));
     let small = Payload::from_bytes(vec![7; 64]);
     let is_full = || bench.outbox.is_full(&bench.gate, Duration::from_secs(5));
-    let taken = (1..=10_000).take_while(|number| !is_full() && bench.offer(*number, &small)).count();
+    let taken = (1..=10_000)
+        .take_while(|number| !is_full() && bench.offer(*number, &small))
+        .count();
     assert!((300..700).contains(&taken), "{taken} events wait");
     let latest = Bench::over(Encoding::Sig1, Arc::new(Slow));
     let oldest = Terms {
