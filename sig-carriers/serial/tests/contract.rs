@@ -109,3 +109,23 @@ mod frames {
 
     carrier_suite!(Line(Mutex::new(Vec::new())));
 }
+
+/// What must hold for any bytes; fuzz/README.md has the long runs.
+#[path = "../../../fuzz/checks/serial.rs"]
+mod checks;
+
+#[test]
+fn promise_10_any_bytes_and_any_segments_are_taken() {
+    let mut random = fastrand::Rng::with_seed(6);
+    for _ in 0..3_000 {
+        let size = random.usize(..600);
+        let few = random.bool();
+        let byte = |random: &mut fastrand::Rng| match random.u8(..8) {
+            choice @ 0..4 if few => b"\0\n1{"[usize::from(choice)],
+            _ => random.u8(..),
+        };
+        let data: Vec<u8> = (0..size).map(|_| byte(&mut random)).collect();
+        checks::line(&data);
+        checks::link(&data);
+    }
+}
