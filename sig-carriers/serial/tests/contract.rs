@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -76,9 +76,9 @@ fn carry(mut from: &File, mut to: &File, stop: &AtomicBool) -> bool {
 /// One cable, and its end that dials.
 struct Line(Mutex<Vec<NullModem>>);
 
-fn port(device: &PathBuf) -> Port {
+fn port(device: &Path) -> Port {
     let options = Options::new().baud(4_000_000).codec(Codec::Frames);
-    Port::new(Place::Device(device.clone()), options).expect("valid options")
+    Port::new(Place::Device(device.to_owned()), options).expect("valid options")
 }
 
 impl Fixture for Line {
