@@ -90,14 +90,14 @@ impl World {
         let reader = || Reader::new(Settings::default());
         let far = wired(&mut tasks, Drive::listen(far, reader(), pace(half)), false);
         let near = wired(&mut tasks, Drive::dial(near, reader(), pace(half)), true);
-        let server = ServerRouter::new().unwrap();
+        let server = ServerRouter::new().expect("a runtime");
         server.attach(Arc::new(StreamCarrier::new(far)));
         let client = client_over(StreamCarrier::new(near));
         let clock = server
             .add_sender("clock")
             .request("now", |_: Request| Ok(12))
             .connect()
-            .unwrap();
+            .expect("the name is free");
         Self {
             server,
             client,
@@ -109,8 +109,12 @@ impl World {
 
     async fn trip(&self) -> Duration {
         let began = Instant::now();
-        let reply = self.client.remote_request("clock", "now", &()).await.unwrap();
-        assert_eq!(reply.parse::<u32>().unwrap(), 12);
+        let reply = self
+            .client
+            .remote_request("clock", "now", &())
+            .await
+            .expect("an answer");
+        assert_eq!(reply.parse::<u32>().expect("a number"), 12);
         began.elapsed()
     }
 }
