@@ -19,7 +19,8 @@ pub(super) async fn oversize_frame<F: Fixture>(fixture: &F) -> Judged {
         return Ok(Outcome::NotApplicable("the medium carries values, which have no size"));
     }
     pair.server.set_max_frame(1024);
-    pair.events_up([event(0), event_of(1, 4096), event(2)]).await?;
+    // The peer may hang up before all of it is out.
+    let _ = pair.events_up([event(0), event_of(1, 4096), event(2)]).await;
     let (_, first) = pair
         .server
         .event("the small message in front of one that is too large")
@@ -54,13 +55,14 @@ pub(super) async fn error_from_handle_rx<F: Fixture>(fixture: &F) -> Judged {
     for at_the_listener in [true, false] {
         let mut pair = Pair::connect(fixture).await?;
         let events = [event(0), event(1), event(BREAK), event(3)];
+        // Here, too, the last one may find the link ended.
         let (end, probe, id) = if at_the_listener {
             pair.server.break_off();
-            pair.events_up(events).await?;
+            let _ = pair.events_up(events).await;
             ("listener", &pair.server, pair.at_server.0)
         } else {
             pair.client.break_off();
-            pair.events_down(events).await?;
+            let _ = pair.events_down(events).await;
             ("dialler", &pair.client, pair.at_client.0)
         };
         probe.receive(0..2).await?;
