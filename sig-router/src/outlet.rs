@@ -249,6 +249,11 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
         let _ = event;
     }
 
+    /// The link over which the event comes is lost: it may be told of again.
+    fn lost_link(&self, event: &EventRecord) {
+        let _ = event;
+    }
+
     /// The sender is gone, and with it the last value of the event.
     fn forget(&self, event: &Arc<EventRecord>) {
         let _ = event;

@@ -140,25 +140,42 @@ struct Entry {
     id: Arc<EventId>,
     event: Weak<EventRecord>,
     track: Track,
-    /// When it was first seen that the event is no more.
-    gone_since: Option<Instant>,
+    absent: Absent,
+}
+
+/// Whether the link was lost over which the event came, and it was not told of again.
+#[derive(Debug, Clone, Copy)]
+enum Absent {
+    No,
+    Lost,
+    /// It was looked for at this time.
+    Since(Instant),
 }
 
 impl Entry {
-    /// Whether it is of use: the event is there, or the listener is still to be told something of it.
-    fn is_live(&self) -> bool {
-        self.event.strong_count() > 0 || self.track.seen > self.track.told
+    /// Whether it is of use: the event is there or may come back, or the listener is still to be told something of it.
+    fn is_live(&mut self, now: Instant, keeps_absent: bool) -> bool {
+        if self.event.strong_count() > 0 || self.track.seen > self.track.told {
+            return true;
+        }
+        let since = match self.absent {
+            Absent::No => return false,
+            Absent::Lost => now,
+            Absent::Since(since) => since,
+        };
+        self.absent = Absent::Since(since);
+        keeps_absent && now < since + KEPT
     }
 }
 
 /// So few tracks are never looked through.
 const FEW: usize = 1024;
 
-/// So long the track of an event is kept that is no more, unless there are very many. After a cut of the link what comes
-/// first is told first, and until it is told of an event again that seems to be no more; but its numbers go on.
+/// So long the track of an event is kept whose link was lost. After a cut the events are told of one after the other, and
+/// until it is its turn an event seems to be no more; but its numbers go on.
 const KEPT: Duration = Duration::from_secs(120);
 
-/// With more tracks than this all of events that are no more go.
+/// With more tracks than this none is kept for that.
 const MANY: usize = 16 * FEW;
 
 impl Tracks {
@@ -178,6 +195,13 @@ impl Tracks {
         Some(&mut self.tracks[index].track)
     }
 
+    /// The link over which this event comes is lost. It may be told of again, and its numbers go on.
+    pub(crate) fn lost_link(&mut self, alias: u32) {
+        if let Some(index) = self.index(alias) {
+            self.tracks[index].absent = Absent::Lost;
+        }
+    }
+
     /// Every track, with the event's alias.
     pub(crate) fn each(&mut self) -> impl Iterator<Item = (u32, &Arc<EventId>, &mut Track)> {
         let tracks = self.tracks.iter_mut();
@@ -195,7 +219,7 @@ impl Tracks {
         if let Some(index) = self.by_name.get(event.id()).copied() {
             let entry = &mut self.tracks[index];
             let former = std::mem::replace(&mut entry.alias, event.alias);
-            (entry.event, entry.gone_since) = (Arc::downgrade(event), None);
+            (entry.event, entry.absent) = (Arc::downgrade(event), Absent::No);
             self.by_alias.remove(&former);
             self.by_alias.insert(event.alias, index);
             return (index, Some(former));
@@ -209,7 +233,7 @@ impl Tracks {
             id: Arc::clone(event.id()),
             event: Arc::downgrade(event),
             track: new(),
-            gone_since: None,
+            absent: Absent::No,
         });
         self.by_alias.insert(event.alias, index);
         self.by_name.insert(Arc::clone(event.id()), index);
@@ -217,9 +241,8 @@ impl Tracks {
     }
 
     fn prune(&mut self) {
-        let (now, keeps) = (clock::now(), self.tracks.len() < MANY);
-        self.tracks
-            .retain_mut(|entry| entry.is_live() || (keeps && now < *entry.gone_since.get_or_insert(now) + KEPT));
+        let (now, keeps_absent) = (clock::now(), self.tracks.len() < MANY);
+        self.tracks.retain_mut(|entry| entry.is_live(now, keeps_absent));
         let tracks = || self.tracks.iter().enumerate();
         self.by_alias = tracks().map(|(index, entry)| (entry.alias, index)).collect();
         self.by_name = tracks().map(|(index, entry)| (Arc::clone(&entry.id), index)).collect();

@@ -231,6 +231,15 @@ impl Hub {
         for record in records {
             record.set_mirrored(false);
             record.link_lost();
+            // One that is known to have left does not come back with the same numbers.
+            let has_left = record
+                .event(sig_core::CONNECT)
+                .is_some_and(|connect| connect.last().is_none());
+            let events: Vec<_> = record.events.lock().values().cloned().collect();
+            for event in events.iter().filter(|_| !has_left) {
+                let snapshot = event.snapshot();
+                snapshot.outlets.iter().for_each(|(outlet, _)| outlet.lost_link(event));
+            }
             self.tell_lost(&record, reason);
             drop(record.forget_last());
             self.registry.lock().forget_if_unused(&record);

@@ -193,6 +193,10 @@ impl Outlet for ListenerQueue {
         self.ready.wake();
     }
 
+    fn lost_link(&self, event: &EventRecord) {
+        self.hold().tracks.lost_link(event.alias);
+    }
+
     fn has_room(&self) -> bool {
         self.hold().has_room(self.taken())
     }
