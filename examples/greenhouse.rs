@@ -21,6 +21,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let server = ServerRouter::new()?;
     let mut presence = server.listen("#connect")?;
+    // A logger writes everything down, an alarm program knows only a channel: whoever has an alarm. The boards come when they like.
+    let mut logger = server.listen("*")?;
+    let mut alarms = server.listen("#alarm")?;
+    let mut humidity = server.listen("weather/hum")?;
 
     // Says who it is, and answers: a window that can be opened.
     let bed = Board::with_lines(|line| {
@@ -60,10 +64,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     names.sort();
     println!("here are {}", names.join(", "));
 
-    // A logger writes everything down, an alarm program knows only a channel: whoever has an alarm.
-    let mut logger = server.listen("*")?;
-    let mut alarms = server.listen("#alarm")?;
-
     bed.print("{\"temp\":2.5}\n{\"event\":\"#alarm\",\"data\":\"frost\"}\n")
         .await;
     let alarm = alarms.recv().await.ok_or("the router is closed")??;
@@ -71,6 +71,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", server.request("bed", "window", &false).await?.parse::<String>()?);
 
     weather.print("21.75,39\n").await;
+    while let Some(event) = humidity.recv().await {
+        if event?.decode::<f64>()? < 40.0 {
+            println!("the air of weather is dry");
+            break;
+        }
+    }
     tank.print("pump is dry\n{\"event\":\"#alarm\",\"data\":\"no water\"}\n")
         .await;
     let alarm = alarms.recv().await.ok_or("the router is closed")??;

@@ -156,12 +156,13 @@ async fn greenhouse() {
     let expected = [
         "here are bed, tank, weather\n",
         "alarm of bed: frost\nthe window is shut\n",
+        "the air of weather is dry\n",
         "alarm of tank: no water\n",
         "the log has:\n",
         "  bed/#alarm \"frost\"\n  bed/temp 2.5\n",
-        "  tank/#alarm \"no water\"\n",
-        "  tank/log \"pump is dry\"\n",
-        "  weather/hum 39\n  weather/temp 21.75\n",
+        "  tank/#alarm \"no water\"\n  tank/level 0.8\n  tank/log \"pump is dry\"\n",
+        "  weather/hum 39\n  weather/hum 40\n  weather/hum 40\n",
+        "  weather/temp 21.5\n  weather/temp 21.5\n  weather/temp 21.75\n",
         "tank left: link_lost\n",
     ];
     run("greenhouse", &expected).await;
