@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use sig_bench_party::{Args, row};
-use sig_router::{Event, EventStream, Listener, Router, Signal};
+use sig_router::{ClientRouter, Event, EventStream, Listener, RemoteEventStream, Router, ServerRouter, Signal};
 
 use crate::error::Failure;
 
@@ -33,6 +33,12 @@ struct Row {
     stream_elsewhere_ns: f64,
     /// One listener, and a stream on the same event: packed, queued, and taken (not timed).
     stream_here_ns: f64,
+    /// One listener, and a client over TCP that hears another event of the same sender.
+    remote_elsewhere_ns: f64,
+    /// One listener, and a client over TCP that hears the same event, in batches that the client takes (not timed).
+    remote_here_ns: f64,
+    /// An atomic operation that nobody else wants, to compare machines by: a trigger takes two.
+    atomic_ns: f64,
 }
 
 struct World {
@@ -45,7 +51,10 @@ struct World {
 
 impl World {
     fn with(listeners: usize) -> Result<Self, Failure> {
-        let router = Router::new();
+        Self::on(Router::new(), listeners)
+    }
+
+    fn on(router: Router, listeners: usize) -> Result<Self, Failure> {
         let sender = router.add_sender("clock").events(["tick", "tock"]).connect()?;
         let mut world = Self {
             signal: sender.signal("tick")?,
@@ -117,6 +126,60 @@ impl World {
     }
 }
 
+/// A server, and a client of it that hears this.
+struct Remote {
+    server: ServerRouter,
+    _client: ClientRouter,
+    stream: RemoteEventStream,
+}
+
+impl Remote {
+    async fn hearing(topic: &str) -> Result<Self, Failure> {
+        let server = ServerRouter::new()?;
+        let carrier = sig_carrier_tcp::listen("127.0.0.1:0")?;
+        let address = carrier.medium().local_addr().to_string();
+        server.attach(Arc::new(carrier));
+        let client = ClientRouter::connect(Arc::new(sig_carrier_tcp::dial(&address)?))?;
+        let stream = client.listen_remote(topic).await?;
+        Ok(Self {
+            server,
+            _client: client,
+            stream,
+        })
+    }
+
+    /// A world of its server whose `tick` it hears.
+    async fn time(&mut self) -> Result<f64, Failure> {
+        let world = World::on(self.server.router().clone(), 1)?;
+        let mut times = Vec::new();
+        for _ in 0..BATCHES {
+            let began = Instant::now();
+            for _ in 0..STREAMED {
+                world.signal.try_trigger(black_box(&1u64))?;
+            }
+            times.push(began.elapsed().as_nanos() as f64 / STREAMED as f64);
+            for _ in 0..STREAMED {
+                let event = self.stream.recv().await;
+                event.ok_or_else(|| Failure::new("the stream is over"))??;
+            }
+        }
+        Ok(median(times))
+    }
+}
+
+fn time_atomic() -> f64 {
+    let count = AtomicU64::new(0);
+    let mut times = Vec::new();
+    for _ in 0..BATCHES {
+        let began = Instant::now();
+        for _ in 0..BATCH {
+            black_box(&count).fetch_add(1, Ordering::AcqRel);
+        }
+        times.push(began.elapsed().as_nanos() as f64 / BATCH as f64);
+    }
+    median(times)
+}
+
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
@@ -134,6 +197,10 @@ pub(super) async fn run(_: &Args) -> Result<(), Failure> {
     let _stream = elsewhere.router.listen("clock/tock")?;
     elsewhere.time()?;
     let stream_elsewhere_ns = elsewhere.time()?;
+    let remote = Remote::hearing("clock/tock").await?;
+    let world = World::on(remote.server.router().clone(), 1)?;
+    world.time()?;
+    let remote_elsewhere_ns = world.time()?;
     let here = World::with(1)?;
     let stream = here.router.listen("clock/tick")?;
     row(&Row {
@@ -143,6 +210,9 @@ pub(super) async fn run(_: &Args) -> Result<(), Failure> {
         further_listener_ns,
         stream_elsewhere_ns,
         stream_here_ns: here.time_with(stream).await?,
+        remote_elsewhere_ns,
+        remote_here_ns: Remote::hearing("clock/tick").await?.time().await?,
+        atomic_ns: time_atomic(),
     });
     Ok(())
 }

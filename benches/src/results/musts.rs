@@ -164,6 +164,9 @@ const MUSTS: &[Must] = &[
     less("in process: once a stream exists, ns", 45.0, None, |r| {
         r.median("in-process", LOCAL, "stream_elsewhere_ns")
     }),
+    less("in process: once a remote listener exists, ns", 45.0, None, |r| {
+        r.median("in-process", LOCAL, "remote_elsewhere_ns")
+    }),
     less("slow subscriber: events lost", 0.0, None, |r| {
         r.median("slow-subscriber", OURS, "lost")
     }),

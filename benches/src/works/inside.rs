@@ -5,12 +5,15 @@ use crate::error::Failure;
 use crate::results::Results;
 use crate::systems::{Broker, System};
 
-const METRICS: [&str; 5] = [
+const METRICS: [&str; 8] = [
     "one_listener_ns",
     "one_listener_async_ns",
     "further_listener_ns",
     "stream_elsewhere_ns",
     "stream_here_ns",
+    "remote_elsewhere_ns",
+    "remote_here_ns",
+    "atomic_ns",
 ];
 
 #[derive(Debug)]
