@@ -1,17 +1,17 @@
 //! One client of a server: what it says is taken apart here and handed to its dialect.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sig_core::{
     Batch, Call, CarrierError, ClientId, CodecError, Disconnect, Encoding, Failure, Message, Outcome, RawJson, Reason,
-    Receiver, Reply, SenderName, Tasks,
+    Receiver, Tasks,
 };
-use tokio::sync::oneshot;
 
+use super::awaited::{Awaited, Waiting};
 use super::inbound::{Roster, upgrade};
 use super::native::Native;
 use super::pysig::Pysig;
@@ -19,16 +19,12 @@ use super::shown::{Dialect, Shown};
 use super::ticker::Planned;
 use super::{ClientInfo, Shared};
 use crate::clock;
-use crate::confirm::{Recall, Receipt};
-use crate::error::RequestError;
+use crate::confirm::Recall;
 use crate::hub::Hub;
 use crate::inspect::ClientConnected;
 use crate::outbox::{Outbox, UNREAD};
-use crate::peer::{Arrived, Asked, Peer, TICK};
-use crate::session::{Refuse, Replies, Secret, code, methods};
-
-/// Most calls to one client that may wait for their reply.
-const MAX_WAITING: usize = 64 * 1024;
+use crate::peer::{Arrived, Peer, TICK};
+use crate::session::{Refuse, Secret, code, methods};
 
 /// How long a client that is refused may take to read why, and one that said goodbye to leave.
 const REFUSAL_GRACE: Duration = Duration::from_secs(2);
@@ -47,9 +43,7 @@ pub(crate) struct ClientSession {
     shared: Weak<Shared>,
     hub: Arc<Hub>,
     peer: Arc<Peer>,
-    replies: Mutex<Replies<Waiting>>,
-    /// Answers that nobody waited for any more.
-    late: AtomicU64,
+    awaited: Awaited,
     opened: Instant,
     planned: Planned,
     /// What the client speaks, from when it was told that it is there.
@@ -76,19 +70,6 @@ enum Phase {
     Gone,
 }
 
-/// What a reply is waited for.
-#[derive(Debug)]
-pub(super) enum Waiting {
-    /// A request of this program to one of the client's senders.
-    Request(oneshot::Sender<Outcome>),
-    /// One of another client.
-    PassedOn(Box<Asked>),
-    /// An event that a pysig client acknowledges, and that somebody may wait for.
-    Event(Option<Receipt>),
-    /// What became of an event at a client that tells.
-    Asked(Receipt),
-}
-
 /// Why a client cannot stay, or a call cannot be done.
 pub(super) type Fault = CarrierError;
 
@@ -105,8 +86,7 @@ impl ClientSession {
             shared,
             hub,
             peer: Peer::new(id, outbox, tasks),
-            replies: Mutex::new(Replies::new(MAX_WAITING)),
-            late: AtomicU64::new(0),
+            awaited: Awaited::default(),
             opened: clock::now(),
             planned: Planned::default(),
             told: OnceLock::new(),
@@ -177,7 +157,7 @@ impl ClientSession {
             waiting: self.outbox().waiting(),
             lost: self.outbox().lost(),
             skipped: self.outbox().skipped(),
-            late_answers: self.late.load(Ordering::Relaxed),
+            late_answers: self.awaited.late(),
         }
     }
 
@@ -211,13 +191,7 @@ impl ClientSession {
             self.refuse_for(&mut phase, &refuse, Reason::Replaced);
         }
         drop(phase);
-        self.end_waiting();
-    }
-
-    /// Whoever waits for a reply learns that none will come.
-    fn end_waiting(&self) {
-        let waiting = self.replies.lock().close();
-        drop(waiting);
+        self.awaited.end();
     }
 
     /// Tells the client why it cannot stay; it is thrown out once that is sent.
@@ -314,10 +288,7 @@ impl ClientSession {
             }
             again(left.max(TICK));
         }
-        let (expired, deadline) = {
-            let mut replies = self.replies.lock();
-            (replies.expire(now), replies.next_deadline())
-        };
+        let (expired, deadline) = self.awaited.expire(now);
         expired.into_iter().for_each(|(id, waiting)| self.expired(id, waiting));
         if let Some(deadline) = deadline {
             again(deadline.saturating_duration_since(now));
@@ -373,7 +344,7 @@ impl ClientSession {
             (Phase::Native(native), Message::Call(call)) => native.take_call(self, call),
             (Phase::Native(native), Message::Event(event)) => native.take_event(self, &event, size),
             (Phase::Native(_), Message::Reply(reply)) => {
-                self.take_reply(reply);
+                self.awaited.answer(reply);
                 Ok(())
             }
             (Phase::Pysig(pysig), Message::Call(call)) => pysig.take_call(self, call),
@@ -385,68 +356,22 @@ impl ClientSession {
         }
     }
 
-    // --- calls to the client ---
-
-    /// The client's queue took the event that this reply is waited for.
-    pub(super) fn accepted(&self, id: u64) {
-        match self.replies.lock().get_mut(id) {
-            Some(Waiting::Event(receipt)) => *receipt = receipt.take().and_then(Receipt::accepted),
-            Some(Waiting::Asked(receipt)) => receipt.note_accepted(),
-            Some(Waiting::Request(_) | Waiting::PassedOn(_)) | None => {}
-        }
+    /// The replies of the client that are waited for.
+    pub(super) fn awaited(&self) -> &Awaited {
+        &self.awaited
     }
 
     /// Notes that a reply is waited for; gives back for what when too many are.
     pub(super) fn wait_for(&self, what: Waiting, deadline: Instant) -> Result<u64, Waiting> {
-        let id = self.replies.lock().insert(what, deadline)?;
+        let id = self.awaited.add(what, deadline)?;
         self.plan(deadline.saturating_duration_since(clock::now()));
         Ok(id)
-    }
-
-    /// Whether the reply to this call is still waited for.
-    pub(super) fn is_waited_for(&self, id: u64) -> bool {
-        self.replies.lock().is_waited_for(id)
-    }
-
-    /// Takes out what other clients asked of this sender.
-    pub(super) fn take_asked(&self, sender: &SenderName) -> Vec<(u64, Waiting)> {
-        let is_meant = |waiting: &Waiting| matches!(waiting, Waiting::PassedOn(asked) if asked.sender() == sender);
-        self.replies.lock().take_those(is_meant)
-    }
-
-    /// The reply to this call is not waited for any more.
-    pub(super) fn forget(&self, id: u64) -> Option<Waiting> {
-        self.replies.lock().take(id)
-    }
-
-    /// Hands a reply to whoever waits for it; a late one is counted and dropped (P45).
-    pub(super) fn take_reply(&self, reply: Reply) {
-        let Some(id) = reply.id.number() else { return };
-        let (waiting, was_given) = {
-            let mut replies = self.replies.lock();
-            (replies.take(id), replies.was_given(id))
-        };
-        match waiting {
-            Some(Waiting::Request(asker)) => drop(asker.send(reply.outcome)),
-            Some(Waiting::PassedOn(asked)) => asked.pass_back(reply.outcome),
-            Some(Waiting::Event(receipt)) => {
-                // A listener of pysig's that raised says so.
-                if let (Some(receipt), Outcome::Done(_)) = (receipt, reply.outcome) {
-                    receipt.delivered();
-                }
-            }
-            Some(Waiting::Asked(receipt)) => receipt.take_answer(&reply.outcome),
-            None if was_given && !RequestError::is_given_up(&reply.outcome) => {
-                self.late.fetch_add(1, Ordering::Relaxed);
-            }
-            None => {}
-        }
     }
 }
 
 impl Recall for ClientSession {
     fn recall(&self, id: u64) {
-        drop(self.forget(id));
+        drop(self.awaited.take(id));
     }
 }
 
@@ -531,7 +456,7 @@ impl Receiver for ClientSession {
         if let (Some(shared), Some(dialect), true) = (shared, self.told.get(), was_there) {
             shared.client_left(self, dialect, &why);
         }
-        self.end_waiting();
+        self.awaited.end();
     }
 
     fn max_frame(&self) -> usize {

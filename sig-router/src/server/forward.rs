@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use sig_core::{Call, CarrierError, Outcome, RawJson, SenderName, async_trait};
 use tokio::sync::oneshot;
 
-use super::client::{ClientSession, Waiting};
+use super::awaited::Waiting;
+use super::client::ClientSession;
 use crate::error::RequestError;
 use crate::peer::{Asked, Elsewhere};
 use crate::request::{Forward, Request, now};
@@ -42,7 +43,7 @@ impl ClientSession {
         };
         let session: Arc<Self> = Arc::clone(self);
         note.elsewhere(session, id);
-        if !self.is_waited_for(id) {
+        if !self.awaited().has(id) {
             // The client went just now, and nobody else takes the note away.
             return note.over();
         }
@@ -51,7 +52,7 @@ impl ClientSession {
             .map_err(CarrierError::from)
             .and_then(|call| self.outbox().send_promptly(&call.into()));
         let Err(error) = sent else { return };
-        match (self.forget(id), error) {
+        match (self.awaited().take(id), error) {
             (Some(Waiting::PassedOn(asked)), CarrierError::Codec(error)) => asked.fail(&error.into()),
             // Dropped, it says that the sender is gone.
             (waiting, _) => drop(waiting),
@@ -80,7 +81,7 @@ impl ClientSession {
 
 impl Elsewhere for ClientSession {
     fn give_up(&self, id: u64) {
-        if let Some(Waiting::PassedOn(asked)) = self.forget(id) {
+        if let Some(Waiting::PassedOn(asked)) = self.awaited().take(id) {
             self.take_back(id);
             asked.fail(&RequestError::Cancelled);
         }
@@ -97,7 +98,7 @@ struct CancelOnDrop {
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         // Also where whoever looks after deadlines was the first to give it up.
-        self.session.forget(self.id);
+        self.session.awaited().take(self.id);
         if !self.answered {
             self.session.take_back(self.id);
         }
@@ -174,7 +175,7 @@ impl Forward for ClientForward {
 
     fn sender_left(&self) {
         let Some(session) = self.session.upgrade() else { return };
-        for (id, waiting) in session.take_asked(&self.sender) {
+        for (id, waiting) in session.awaited().take_asked(&self.sender) {
             session.take_back(id);
             drop(waiting);
         }

@@ -1,6 +1,7 @@
 //! The router for many clients.
 
 mod attach;
+mod awaited;
 mod client;
 mod credit;
 mod forward;

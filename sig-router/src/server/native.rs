@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 use sig_core::{Call, EventMessage, EventName, MessageId, Outcome, RawJson, Reason, SenderName, Topic};
 use sig_wire::EventFrame;
 
-use super::client::{ClientSession, Fault, Waiting, failed};
+use super::awaited::Waiting;
+use super::client::{ClientSession, Fault, failed};
 use super::credit::CreditLine;
 use super::holds::Stalling;
 use super::methods::{self as rpc, Answer};
@@ -123,7 +124,7 @@ impl Subscriber {
         let ask = id.map(|id| Ask::new(id, &tally));
         let is_sent = self.send(ask, event, item, gate, terms);
         match id {
-            Some(id) if is_sent => session.accepted(id),
+            Some(id) if is_sent => session.awaited().accepted(id),
             Some(id) => session.recall(id),
             None => {}
         }

@@ -13,7 +13,8 @@ use sig_core::{
     Topic,
 };
 
-use super::client::{ClientSession, Fault, Waiting};
+use super::awaited::Waiting;
+use super::client::{ClientSession, Fault};
 use super::forward::ClientForward;
 use super::methods::{self as rpc, Answer};
 use crate::clock;
@@ -193,9 +194,9 @@ impl PysigListener {
         };
         let sent = packed.and_then(|()| self.outbox.offer_call(event, item.presence, gate));
         if matches!(sent, Ok(true)) {
-            session.accepted(id);
+            session.awaited().accepted(id);
         } else {
-            session.forget(id);
+            session.awaited().take(id);
         }
         sent?;
         Ok(())
@@ -248,7 +249,7 @@ impl Pysig {
         let id = reply.id.number();
         let again = id.is_some_and(|id| session.outbox().answered(id, ready, clock::now()));
         if !again {
-            session.take_reply(reply);
+            session.awaited().answer(reply);
         }
     }
 
