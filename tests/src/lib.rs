@@ -11,6 +11,7 @@ mod python;
 pub mod pyzmq;
 pub mod raw;
 pub mod rig;
+pub mod strangers;
 pub mod valve;
 
 /// The programs of docs/PYSIG.md, compiled and run.

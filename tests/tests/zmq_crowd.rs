@@ -7,11 +7,11 @@
 )]
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use sig_carrier_zmq::{Message, Socket};
 use sig_router::{ClientRouter, ServerRouter};
 use sig_tests::rig::{client_over, connected, holds, soon};
+use sig_tests::strangers::{allow_many_files, closed, memory};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -44,33 +44,6 @@ const GREETING: [u8; 64] = {
 };
 const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
 
-/// Bytes of memory that this process holds.
-#[cfg(target_os = "linux")]
-fn memory() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-#[cfg(not(target_os = "linux"))]
-fn memory() -> usize {
-    0
-}
-
-/// Each connection needs two files here, more than many systems give a process at first.
-#[cfg(unix)]
-fn allow_many_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = Rlimit {
-        current: limit.maximum.or(Some(1 << 16)).map(|most| most.min(1 << 16)),
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, wanted).unwrap();
-}
-
-#[cfg(not(unix))]
-fn allow_many_files() {}
-
 struct World {
     server: ServerRouter,
     endpoint: String,
@@ -95,8 +68,8 @@ impl World {
 
     /// The neighbour is served.
     async fn is_well(&self) {
-        let answer = tokio::time::timeout(Duration::from_secs(5), self.neighbour.remote_version()).await;
-        assert_eq!(answer.expect("the neighbour is answered at once").unwrap(), "1.01");
+        let answer = soon("the neighbour's answer", self.neighbour.remote_version()).await;
+        assert_eq!(answer.unwrap(), "1.01");
     }
 
     async fn stranger(&self) -> TcpStream {
@@ -119,13 +92,6 @@ impl World {
         assert!(ready.starts_with(b"\x05READY"), "{}", ready.escape_ascii());
         stream
     }
-}
-
-/// Waits until the other end closes the connection.
-async fn closed(mut stream: TcpStream) {
-    let mut bytes = [0; 256];
-    let ended = async { while let Ok(1..) = stream.read(&mut bytes).await {} };
-    soon("the end of a connection", ended).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +126,7 @@ async fn a_crowd_loses_nothing_and_strangers_cost_nothing() {
     }
     holds("all have left", || world.server.clients().len() == 1).await;
 
-    let before = memory();
+    let before = memory().unwrap_or_default();
     let mut idle = Vec::new();
     for _ in 0..SILENT {
         idle.push(world.stranger().await);
@@ -192,7 +158,7 @@ async fn a_crowd_loses_nothing_and_strangers_cost_nothing() {
             .write_all(&[&[0x02][..], &size.to_be_bytes(), b"and more"].concat())
             .await
             .unwrap();
-        closed(stream).await;
+        soon("the end of a forged frame", closed(stream)).await;
     }
     world.is_well().await;
     // Claims that are allowed: nothing is set aside for what was not sent.
@@ -215,7 +181,7 @@ async fn a_crowd_loses_nothing_and_strangers_cost_nothing() {
         soon("one that is let go", shaken.join_next()).await.unwrap().unwrap();
     }
     world.is_well().await;
-    let grown = memory().saturating_sub(before);
+    let grown = memory().unwrap_or_default().saturating_sub(before);
     println!("{} KiB for {} strangers", grown >> 10, idle.len() + shaken.len());
     assert!(grown < MEMORY, "{} KiB for {} strangers", grown >> 10, idle.len());
     assert_eq!(world.server.clients().len(), 1, "none of them is a client");

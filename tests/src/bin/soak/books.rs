@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sig_router::{Event, Lagged};
-use tokio::sync::watch;
+
+use crate::failure::Failure;
 
 /// Which event of which sender. Senders never come back under the same name.
 pub(crate) type Kind = (String, String);
@@ -17,7 +18,7 @@ pub(crate) struct Books {
     /// The last number of every event whose sender is there.
     emitted: Mutex<HashMap<Kind, u64>>,
     hearings: Mutex<Vec<Arc<Hearing>>>,
-    failure: watch::Sender<Option<String>>,
+    pub(crate) failure: Failure,
     pub(crate) totals: Totals,
 }
 
@@ -41,24 +42,14 @@ impl Books {
         Arc::new(Self {
             emitted: Mutex::default(),
             hearings: Mutex::default(),
-            failure: watch::Sender::new(None),
+            failure: Failure::default(),
             totals: Totals::default(),
         })
     }
 
     /// The run has failed; the first reason counts.
     pub(crate) fn fail(&self, what: String) {
-        self.failure.send_if_modified(|failure| {
-            let is_first = failure.is_none();
-            if is_first {
-                *failure = Some(what);
-            }
-            is_first
-        });
-    }
-
-    pub(crate) fn failure(&self) -> watch::Receiver<Option<String>> {
-        self.failure.subscribe()
+        self.failure.say(what);
     }
 
     /// An event was emitted under this number.

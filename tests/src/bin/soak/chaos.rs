@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::Over;
 use crate::books::Books;
-use crate::flat::{self, Flat};
+use crate::flat::{Flat, SETTLED};
 use crate::gauges::Gauges;
 use crate::publish::EVENTS;
 use crate::world::{Fault, Member, Side, World};
@@ -20,9 +20,6 @@ use crate::{hear, publish};
 
 /// How long things happen before the books are compared.
 const ROUND: Duration = Duration::from_secs(5);
-
-/// How long everything may take to come to rest; far more than it needs.
-const SETTLED: Duration = Duration::from_secs(30);
 
 /// After so many of these times everybody leaves, and a line is printed.
 const ROUNDS: usize = 2;
@@ -56,22 +53,8 @@ const STAYING: usize = 2;
 ///
 /// What failed.
 pub(crate) async fn run(seed: u64, lasts: Duration, over: Option<Over>) -> Result<String, String> {
-    let before = Gauges::read();
     let books = Books::new();
-    let mut failure = books.failure();
-    let outcome = tokio::select! {
-        biased;
-        failed = failure.wait_for(Option::is_some) => Err(failed.ok().and_then(|failed| failed.clone()).unwrap_or_default()),
-        outcome = go_on(seed, lasts, over, &books) => outcome,
-    };
-    // What came last counts too.
-    let failed = failure.borrow().clone();
-    if let Some(failed) = failed {
-        return Err(failed);
-    }
-    let flat = outcome?;
-    flat::tasks_end("everything is closed", before.tasks, SETTLED).await?;
-    Ok(flat)
+    books.failure.ends(go_on(seed, lasts, over, &books)).await
 }
 
 async fn go_on(seed: u64, lasts: Duration, over: Option<Over>, books: &Arc<Books>) -> Result<String, String> {

@@ -7,6 +7,9 @@ use tokio::time::sleep;
 
 use crate::gauges::Gauges;
 
+/// How long everything may take to come to rest; far more than it needs.
+pub(crate) const SETTLED: Duration = Duration::from_secs(30);
+
 /// How memory and tasks go: whenever everybody has left they are to be what they were at first.
 pub(crate) struct Flat {
     tasks: usize,

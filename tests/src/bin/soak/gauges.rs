@@ -1,8 +1,8 @@
 //! What the program itself takes: memory and tasks.
 
 use std::fmt;
-use std::fs;
 
+use sig_tests::strangers::memory;
 use tokio::runtime::Handle;
 
 /// What was taken at one time.
@@ -20,7 +20,7 @@ impl Gauges {
         let stats = crate::MEMORY.stats();
         Self {
             in_use: stats.bytes_allocated.saturating_sub(stats.bytes_deallocated) / 1024,
-            resident: resident(),
+            resident: memory().map(|bytes| bytes >> 20),
             tasks: Handle::current().metrics().num_alive_tasks(),
         }
     }
@@ -34,11 +34,4 @@ impl fmt::Display for Gauges {
         }
         write!(f, ", {} tasks", self.tasks)
     }
-}
-
-/// Pages that are resident, by 4 KiB.
-fn resident() -> Option<usize> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: usize = statm.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * 4 / 1024)
 }

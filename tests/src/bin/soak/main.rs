@@ -6,6 +6,7 @@
 
 mod books;
 mod chaos;
+mod failure;
 mod flat;
 mod forwarded;
 mod gauges;

@@ -16,12 +16,12 @@ use sig_core::{CancellationToken, Tasks};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use crate::flat::{self, Flat};
+use crate::failure::Failure;
+use crate::flat::{Flat, SETTLED};
 use crate::gauges::Gauges;
 
 /// As in the other world.
 const ROUND: Duration = Duration::from_secs(5);
-const SETTLED: Duration = Duration::from_secs(30);
 const PACE: std::ops::Range<u64> = 5..60;
 
 /// How many of each come at most.
@@ -43,18 +43,12 @@ struct Books {
     came: AtomicU64,
     /// Publishers of the forwarder that drops nothing of which some listener has not heard the end.
     unended: AtomicU64,
-    failure: watch::Sender<Option<String>>,
+    failure: Failure,
 }
 
 impl Books {
     fn fail(&self, what: String) {
-        self.failure.send_if_modified(|failure| {
-            let first = failure.is_none();
-            if first {
-                *failure = Some(what);
-            }
-            first
-        });
+        self.failure.say(what);
     }
 
     fn fault(&self, who: &str, error: &Error) {
@@ -119,21 +113,8 @@ struct World {
 ///
 /// What failed.
 pub(crate) async fn run(seed: u64, lasts: Duration) -> Result<String, String> {
-    let before = Gauges::read();
     let books = Arc::new(Books::default());
-    let mut failure = books.failure.subscribe();
-    let outcome = tokio::select! {
-        biased;
-        failed = failure.wait_for(Option::is_some) => Err(failed.ok().and_then(|failed| failed.clone()).unwrap_or_default()),
-        outcome = go_on(seed, lasts, &books) => outcome,
-    };
-    let failed = failure.borrow().clone();
-    if let Some(failed) = failed {
-        return Err(failed);
-    }
-    let flat = outcome?;
-    flat::tasks_end("everything is closed", before.tasks, SETTLED).await?;
-    Ok(flat)
+    books.failure.ends(go_on(seed, lasts, &books)).await
 }
 
 async fn go_on(seed: u64, lasts: Duration, books: &Arc<Books>) -> Result<String, String> {
