@@ -1,5 +1,6 @@
 //! What the rest of the crate asks of a ZeroMQ library. Everything else in the crate is written against [`Backend`] alone.
 
+mod asked;
 #[cfg(all(unix, feature = "libzmq"))]
 mod libzmq;
 mod monitor;

@@ -24,9 +24,9 @@ use sig_libzmq::{Context, Failed};
 pub(crate) use self::callers::Caller;
 use self::callers::Callers;
 use self::events::Events;
-use self::failures::Asked;
 use self::near::Near;
 use self::shared::Shared;
+use super::asked::Asked;
 use super::{Backend, LinkEvent, Monitor, Sender, Subscription, TrySend};
 use crate::{Error, Kind, Message, Options, Security};
 

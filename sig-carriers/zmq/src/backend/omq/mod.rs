@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use omq_tokio::{MonitorStream, SocketType, TrySendError};
 
-use self::errors::Asked;
 use self::subscriptions::Subscriptions;
+use super::asked::Asked;
 use super::{Backend, Monitor, Sender, Subscription, TrySend};
 use crate::{Error, Kind, Message, Options};
 

@@ -17,7 +17,7 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, Error> {
     };
     let parsed = resolved.parse::<Endpoint>().map_err(|error| Error::Endpoint {
         endpoint: text.to_owned(),
-        reason: format!("{error}; {FORMS}"),
+        reason: format!("{}; {FORMS}", reason(error, resolved)),
     })?;
     match parsed {
         Endpoint::Tcp { .. } | Endpoint::Ipc(_) | Endpoint::Inproc { .. } | Endpoint::Udp { .. } => Ok(parsed),
@@ -25,6 +25,16 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, Error> {
             endpoint: text.to_owned(),
             reason: format!("libzmq does not speak it; {FORMS}"),
         }),
+    }
+}
+
+/// Why a text is no endpoint. What names the text itself says no more than that.
+fn reason(error: omq_tokio::Error, text: &str) -> String {
+    match error {
+        omq_tokio::Error::InvalidEndpoint(whole) if whole == text => "it names no transport".into(),
+        omq_tokio::Error::InvalidEndpoint(why) => why,
+        omq_tokio::Error::UnsupportedScheme(scheme) => format!("there is no transport {scheme}"),
+        other => other.to_string(),
     }
 }
 
