@@ -5,11 +5,11 @@
     reason = "a panic with a line number is what a broken assumption deserves"
 )]
 
+mod drafts;
 mod ends;
 mod errors;
 mod forwarder;
 mod patterns;
-mod predecessors;
 mod pubsub;
 mod security;
 mod world;
