@@ -9,6 +9,10 @@ use super::client::{Target, sender};
 ///
 /// It runs until it is stopped (Ctrl-C, SIGTERM). Content passes untouched.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sig relay from tcp://camera:5556 camera frame status.temperature=celsius
+  sig relay to tcp://127.0.0.1:5560 camera '#alarm'")]
 pub(crate) struct Relay {
     #[command(subcommand)]
     pub(crate) way: Way,
@@ -27,9 +31,10 @@ pub(crate) enum Way {
 /// disabled it is subscribed to nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A message is of a topic when its first frame is the topic, or goes on behind it with a dot, a slash or a space. Its event is the longest
-such topic, or what stands behind the = there. Its data is the second frame, as it is: as JSON where it is JSON, as bytes where not.
-Several frames are put together, each behind its length (4 bytes, big endian); one frame alone is data and topic at once.
+A message is of a topic when its first frame is the topic, or goes on behind it with a dot, a slash,
+a space or a zero byte. Its event is the longest such topic, or what stands behind the = there. Its
+data is the second frame, as it is: as JSON where it is JSON, as bytes where not. Several frames are
+put together, each behind its length (4 bytes, big endian); one frame alone is data and topic at once.
 
 Examples:
   sig relay from tcp://camera:5556 camera frame status.temperature=celsius
@@ -58,7 +63,11 @@ Each event is a message of two frames: SENDER/EVENT, and the data as it is.
 
 Examples:
   sig relay to tcp://127.0.0.1:5560 camera '#alarm'
-  sig relay to --connect tcp://proxy:5559 camera/frame")]
+  sig relay to --connect tcp://proxy:5559 camera/frame
+
+A one-liner server and its streams, one hop further:
+  sig relay from tcp://rig:5556 rig frames volts
+  sig relay to tcp://127.0.0.1:5556 rig --bare")]
 pub(crate) struct To {
     /// Where subscribers connect to
     #[arg(value_name = "ENDPOINT")]
@@ -71,6 +80,10 @@ pub(crate) struct To {
     /// Connect to ENDPOINT, where a forwarder listens, instead of listening there
     #[arg(long)]
     pub(crate) connect: bool,
+
+    /// Publish the data alone: data that begins with its topic, as that of one-liner's streams does
+    #[arg(long)]
+    pub(crate) bare: bool,
 
     /// Allow an address that other machines can reach
     #[arg(long)]

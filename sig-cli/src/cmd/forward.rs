@@ -1,15 +1,12 @@
 //! `sig forward`
 
-use std::io;
-
 use serde_json::json;
 use sig_carrier_zmq::{Endpoint, Error, Forwarder, Kind, Options, Pattern, Socket, Statistics};
-use sig_core::CarrierUrl;
 
+use super::zeromq::{exposed, failure};
 use crate::args::{Forward, ForwardPattern};
 use crate::context::Context;
 use crate::exit::{Code, Failure};
-use crate::exposure::Exposure;
 use crate::output::Output;
 
 /// How many topics a report names.
@@ -28,7 +25,7 @@ pub(crate) async fn run(args: &Forward, context: &mut Context) -> Result<Code, F
             exposed(endpoint, args.insecure)?;
         }
     }
-    let (forwarder, capture) = start(args).await.map_err(failure)?;
+    let (forwarder, capture) = start(args).await.map_err(|error| failure("forward", error))?;
     let (front, back) = forwarder.pattern().kinds();
     tell("front", front, &forwarder.front(), &mut context.out)?;
     tell("back", back, &forwarder.back(), &mut context.out)?;
@@ -101,22 +98,6 @@ async fn until_stopped(args: &Forward, forwarder: &Forwarder, context: &mut Cont
     }
 }
 
-/// Refuses to listen where other machines could connect, unless they are meant to.
-pub(super) fn exposed(endpoint: &str, insecure: bool) -> Result<(), Failure> {
-    let url = format!("zmq:{endpoint}").parse::<CarrierUrl>();
-    // What is no endpoint at all is said when it is to be bound.
-    let open = url.is_ok_and(|url| endpoint.starts_with("tcp://") && Exposure::of(&url) == Exposure::Network);
-    if !open || insecure {
-        return Ok(());
-    }
-    let text =
-        format!("{endpoint} can be reached from other machines: whoever connects could send and receive everything");
-    let port = endpoint.rsplit_once(':').map_or("5559", |(_, port)| port);
-    Err(Failure::new(Code::Refused, "exposed", text).with_fix(format!(
-        "use tcp://127.0.0.1:{port}, or add --insecure if every host in the network is trusted"
-    )))
-}
-
 fn tell(side: &'static str, kind: Kind, endpoints: &[Endpoint], out: &mut Output) -> Result<(), Failure> {
     for endpoint in endpoints {
         let (does, at) = match endpoint {
@@ -171,17 +152,4 @@ fn report(passed: &Statistics, out: &mut Output) -> Result<(), Failure> {
 /// A topic is any bytes, and some of them would drive a terminal.
 fn shown(topic: &[u8]) -> String {
     topic.escape_ascii().to_string()
-}
-
-fn failure(error: Error) -> Failure {
-    match &error {
-        Error::Endpoint { .. } => Failure::new(Code::Usage, "address", error)
-            .with_fix("write tcp://HOST:PORT or ipc://PATH; sig forward --help has examples"),
-        Error::Io { endpoint, source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-            let fix = format!("stop who listens at {endpoint}, name another endpoint, or port 0 for any that is free");
-            Failure::new(Code::Refused, "taken", error).with_fix(fix)
-        }
-        Error::Io { .. } => Failure::new(Code::Failed, "system", error),
-        _ => Failure::new(Code::Failed, "forward", error),
-    }
 }

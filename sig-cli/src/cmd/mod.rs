@@ -14,6 +14,7 @@ mod serve;
 mod top;
 mod trigger;
 mod version;
+mod zeromq;
 
 use crate::args::{Command, Common};
 use crate::context::Context;

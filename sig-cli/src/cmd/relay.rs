@@ -34,10 +34,5 @@ impl std::fmt::Display for Relayed {
 }
 
 fn failure(error: Error) -> Failure {
-    match &error {
-        Error::Endpoint { .. } => Failure::new(Code::Usage, "address", error)
-            .with_fix("write tcp://HOST:PORT or ipc://PATH; sig relay --help has examples"),
-        Error::Io { .. } => Failure::new(Code::Failed, "system", error),
-        _ => Failure::new(Code::Failed, "relay", error),
-    }
+    super::zeromq::failure("relay", error)
 }

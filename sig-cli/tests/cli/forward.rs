@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::golden::{golden, refusals};
 use crate::harness::{Running, Sandbox};
 
 fn started(sandbox: &Sandbox, args: &[&str]) -> (Running, Value, Value) {
@@ -17,24 +18,27 @@ fn started(sandbox: &Sandbox, args: &[&str]) -> (Running, Value, Value) {
 fn what_it_cannot_do_is_said_with_the_way_out() {
     let sandbox = Sandbox::new();
     let free = "tcp://127.0.0.1:0";
-    for (args, code, says) in [
-        (&["nowhere", free][..], 2, &["\"nowhere\"", "tcp://HOST:PORT"][..]),
-        (&[free, "http://x"], 2, &["http", "tcp://HOST:PORT"]),
-        (
-            &["tcp://*:5559", free],
-            6,
-            &["other machines", "tcp://127.0.0.1:5559", "--insecure"],
-        ),
-        (&[free, free, "--capture", "tcp://0.0.0.0:1"], 6, &["--insecure"]),
-        (&[free], 2, &["BACKEND"]),
-        (&[free, free, "--pattern", "pairs"], 2, &["pairs", "topics"]),
-        (&[free, free, "--report", "1ms"], 2, &["at least 200ms"]),
-    ] {
-        sandbox.run(&[&["forward"], args].concat()).expect(code).says(says);
-    }
     let (_process, front, _) = started(&sandbox, &[free, free]);
     let taken = front["endpoint"].as_str().unwrap();
-    sandbox.run(&["forward", free, taken]).expect(6).says(&[taken, "fix:"]);
+    let said = refusals(
+        &sandbox,
+        &[
+            &["forward", "nowhere", free],
+            &["forward", free, "http://x"],
+            &["forward", "tcp://127.0.0.1", free],
+            &["forward", free, "tcp://127.0.0.1:99999"],
+            &["forward", free, taken],
+            &["forward", taken, free, "--json"],
+            &["forward", "tcp://*:5559", free],
+            &["forward", free, free, "--capture", "tcp://0.0.0.0:1"],
+            &["forward", free],
+            &["forward", free, free, "--pattern", "pairs"],
+            &["forward", free, free, "--report", "1ms"],
+            &["forward", free, free, "--high-water", "0"],
+        ],
+        &[(taken, "tcp://127.0.0.1:PORT")],
+    );
+    golden("sig-forward-refused", &said);
 }
 
 #[test]

@@ -1,27 +1,7 @@
 //! Help, completions and manual pages.
 
-use std::path::Path;
-
+use crate::golden::golden;
 use crate::harness::Sandbox;
-
-/// Set it to write the files instead of comparing with them.
-const UPDATE: &str = "SIG_UPDATE_GOLDEN";
-
-fn golden(name: &str, text: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(format!("{name}.txt"));
-    let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    if std::env::var_os(UPDATE).is_some() {
-        return std::fs::write(file, text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
-    assert!(
-        text == expected,
-        "{} is not what the command says now; if that is right, run the tests with {UPDATE}=1\n{text}",
-        file.display()
-    );
-}
 
 const COMMANDS: [&str; 14] = [
     "demo",
@@ -49,6 +29,10 @@ fn every_help_is_as_it_was() {
         assert_eq!(help.err, "");
         golden(&format!("sig-{command}"), &help.out);
         assert_eq!(sandbox.run(&["help", command]).expect(0).out, help.out);
+    }
+    for way in ["from", "to"] {
+        let help = sandbox.run(&["relay", way, "--help"]).expect(0);
+        golden(&format!("sig-relay-{way}"), &help.out);
     }
 }
 

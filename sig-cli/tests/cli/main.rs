@@ -8,6 +8,7 @@ mod demo;
 mod errors;
 #[cfg(unix)]
 mod forward;
+mod golden;
 mod harness;
 mod help;
 mod inspect;

@@ -7,6 +7,7 @@ use sig_carrier_zmq::{Error, Socket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+use crate::golden::{golden, refusals};
 use crate::harness::Sandbox;
 use crate::router::Router;
 
@@ -158,25 +159,96 @@ fn events_are_published_and_come_back_as_they_were() {
 #[test]
 fn what_it_cannot_do_is_said_with_the_way_out() {
     let sandbox = Sandbox::new();
-    for (args, code, says) in [
-        (
-            &["from", "nowhere", "camera", "frame"][..],
-            2,
-            &["nowhere", "tcp://HOST:PORT"][..],
-        ),
-        (
-            &["from", "tcp://127.0.0.1:1", "camera", ""],
-            2,
-            &["event name is empty", "=all"],
-        ),
-        (&["from", "tcp://127.0.0.1:1", "camera"], 2, &["TOPIC[=EVENT]"]),
-        (&["to", "tcp://*:5560", "*"], 6, &["other machines", "--insecure"]),
-        (
-            &["to", "tcp://127.0.0.1:0", "*", "--url", "tcp://127.0.0.1:1"],
-            3,
-            &["no router answers"],
-        ),
-    ] {
-        sandbox.run(&[&["relay"], args].concat()).expect(code).says(says);
-    }
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("tcp://{}", holder.local_addr().unwrap());
+    let said = refusals(
+        &sandbox,
+        &[
+            &["relay"],
+            &["relay", "from", "nowhere", "camera", "frame"],
+            &["relay", "from", "tcp://127.0.0.1:1", "camera", ""],
+            &["relay", "from", "tcp://127.0.0.1:1", "camera"],
+            &["relay", "from", "tcp://127.0.0.1:1", "", "frame"],
+            &[
+                "relay",
+                "from",
+                "tcp://127.0.0.1:1",
+                "camera",
+                "frame",
+                "--url",
+                "tcp://127.0.0.1:1",
+            ],
+            &["relay", "to", "nowhere", "camera"],
+            &["relay", "to", &taken, "camera"],
+            &["relay", "to", "tcp://*:5560", "*"],
+            &["relay", "to", "tcp://127.0.0.1:0", "*/frame"],
+            &["relay", "to", "tcp://127.0.0.1:0", "*", "--url", "tcp://127.0.0.1:1"],
+        ],
+        &[(&taken, "tcp://127.0.0.1:PORT")],
+    );
+    golden("sig-relay-refused", &said);
+}
+
+/// The frames of a stream of one-liner: its name, a zero byte, the length of the description, that, and the data.
+fn streamed(name: &str, data: &[u8]) -> Vec<u8> {
+    let described = b"\x80\x04\x88\x85\x94.";
+    let length = u16::try_from(described.len()).unwrap().to_le_bytes();
+    [name.as_bytes(), b"\0", &length, described, data].concat()
+}
+
+#[test]
+fn the_streams_of_a_one_liner_server_go_on_byte_for_byte() {
+    let sandbox = Sandbox::new();
+    let router = Router::start(&sandbox, &[]);
+    runtime().block_on(async {
+        let server = Socket::xpub().unwrap().bind("tcp://127.0.0.1:0").await.unwrap();
+        let from = [
+            "relay",
+            "from",
+            &server.bound().unwrap(),
+            "rig",
+            "new_frame",
+            "--url",
+            router.tcp(),
+        ];
+        let mut from = sandbox.start(&from);
+        from.note("relaying");
+        assert_eq!(change(&server).await, b"\x01new_frame");
+        let to = [
+            "relay",
+            "to",
+            "tcp://127.0.0.1:0",
+            "rig",
+            "--bare",
+            "--json",
+            "--url",
+            router.tcp(),
+        ];
+        let mut to = sandbox.start(&to);
+        let line: Value = serde_json::from_str(&to.line("publishing")).unwrap();
+        let client = Socket::sub().unwrap();
+        client
+            .connect(line["publishing"]["endpoint"].as_str().unwrap())
+            .await
+            .unwrap();
+        client.subscribe("new_frame\0").await.unwrap();
+        // Until the client is there, nothing comes to it.
+        let first = loop {
+            server.send(streamed("new_frame", b"first")).await.unwrap();
+            match client.recv_within(Duration::from_millis(50)).await {
+                Err(error) if error.is_timeout() => {}
+                first => break first.unwrap(),
+            }
+        };
+        assert_eq!(first.into_frames(), [streamed("new_frame", b"first")]);
+        server.send(streamed("new_frame_2", b"of another")).await.unwrap();
+        server.send(streamed("new_frame", b"\xff\0last")).await.unwrap();
+        let last = loop {
+            let message = timeout(WAIT, client.recv()).await.unwrap().unwrap().into_frames();
+            if message != [streamed("new_frame", b"first")] {
+                break message;
+            }
+        };
+        assert_eq!(last, [streamed("new_frame", b"\xff\0last")]);
+    });
 }

@@ -2,12 +2,12 @@
 
 use futures::stream::{SelectAll, StreamExt as _};
 use serde_json::json;
-use sig_carrier_zmq::Socket;
+use sig_carrier_zmq::{Message, Socket};
 use sig_router::RemoteEventStream;
 
 use super::{Relayed, failure};
 use crate::args::RelayTo;
-use crate::cmd::forward::exposed;
+use crate::cmd::zeromq::exposed;
 use crate::connect::{Link, connect, lost};
 use crate::context::Context;
 use crate::exit::{Code, Failure};
@@ -48,11 +48,11 @@ async fn relay(args: &RelayTo, socket: &Socket, link: &Link, context: &mut Conte
         };
         match event {
             Ok(event) => {
-                let topic = format!("{}/{}", event.sender(), event.name());
                 let data = event
                     .bytes()
                     .map_err(|error| Failure::new(Code::Failed, "relay", error))?;
-                let message = [topic.into_bytes(), data.into_owned()];
+                let topic = (!args.bare).then(|| format!("{}/{}", event.sender(), event.name()).into_bytes());
+                let message = Message::frames(topic.into_iter().chain([data.into_owned()]));
                 socket.send(message).await.map_err(failure)?;
                 relayed.messages += 1;
             }

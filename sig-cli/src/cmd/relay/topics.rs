@@ -6,6 +6,9 @@ use sig_carrier_zmq::Message;
 use sig_core::bytes::{BufMut as _, Bytes, BytesMut};
 use sig_core::{EventName, NameError, Payload};
 
+/// What may stand behind a topic in the same frame; one-liner puts a zero byte there.
+const ENDS: &[u8] = b"./ \0";
+
 /// The topics that were asked for, each with its event.
 #[derive(Debug)]
 pub(super) struct Topics(Vec<(String, EventName)>);
@@ -46,8 +49,8 @@ fn covers(topic: &[u8], frame: &[u8]) -> bool {
         // One that was asked for with its last dot, and comes without.
         return topic.strip_suffix(b".") == Some(frame);
     };
-    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b"./ ".contains(byte));
-    ends(rest.first()) || topic.is_empty() || topic.last().is_some_and(|last| b"./ ".contains(last))
+    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| ENDS.contains(byte));
+    ends(rest.first()) || topic.is_empty() || topic.last().is_some_and(|last| ENDS.contains(last))
 }
 
 /// The content of a message, as data of an event.
@@ -86,6 +89,7 @@ mod tests {
             ("a.", Some("a")),
             ("a.c", Some("a")),
             ("a 21.5", Some("a")),
+            ("a\0\u{5}", Some("a")),
             ("a.b", Some("inner")),
             ("a.b/x", Some("inner")),
             ("a.bb", Some("a")),
