@@ -6,7 +6,8 @@ use std::time::Duration;
 use sig_core::{Failure, MessageId, Outcome, RawJson, Reply};
 use tokio::time::Instant;
 
-use super::document::{self, Answer};
+use super::document::Answer;
+use super::say;
 use super::session::Out;
 
 /// Most requests that wait for the one before them.
@@ -174,7 +175,7 @@ impl Asks {
             return out.push_back(timed_out(ask.call));
         }
         let id = self.last_id.checked_add(1).unwrap_or(1);
-        let text = document::request(id, &ask.method, ask.params.text());
+        let text = say::request(id, &ask.method, ask.params.text());
         if text.len() > self.max_size {
             let text = format!(
                 "the request takes {} bytes, and a line to the board at most {}; see the option max_frame",

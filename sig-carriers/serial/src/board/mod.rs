@@ -4,10 +4,12 @@ mod asks;
 mod document;
 mod gaps;
 mod rows;
+mod say;
 mod session;
 mod verdict;
 mod words;
 
-pub(crate) use document::{HOST_HELLO, is_document};
+pub(crate) use document::is_document;
+pub(crate) use say::HOST_HELLO;
 pub(crate) use session::{Counts, Out, Session, Settings};
 pub(crate) use verdict::{Evidence, Finding};

@@ -18,6 +18,7 @@ use super::asks::Asks;
 use super::document::{self, Content, Document, Hello, MAX_LISTED};
 use super::gaps::Gaps;
 use super::rows::Rows;
+use super::say;
 use router::Link;
 
 /// Most events that wait until the router has said how to send them.
@@ -278,7 +279,7 @@ impl Session {
         match self.introduced {
             Introduced::Not => {
                 self.introduced = Introduced::Asked(now + INTRODUCTION);
-                self.out.push_back(Out::Board(document::HOST_HELLO.to_owned()));
+                self.out.push_back(Out::Board(say::HOST_HELLO.to_owned()));
             }
             Introduced::Asked(_) => {}
             Introduced::Done => self.enter(now),
