@@ -91,7 +91,7 @@ async fn a_program_that_holds_the_port_is_named_whether_it_locked_it_or_not() {
         );
         holder.kill().unwrap();
         holder.wait().unwrap();
-        timeout(Duration::from_secs(5), next).await.expect("it is free now");
+        timeout(Duration::from_secs(20), next).await.expect("it is free now");
     }
 }
 

@@ -176,6 +176,17 @@ async fn a_name_that_is_given_beats_what_the_board_is() {
 /// On the real clock: how long bytes take through a pseudo-terminal is not up to the paused one.
 #[tokio::test]
 async fn what_a_board_says_while_it_boots_can_be_dropped() {
+    // A machine that was too busy to let the board boot in time says nothing about the port.
+    for _ in 0..20 {
+        if booted().await {
+            return;
+        }
+    }
+    panic!("no board boots in time on this machine");
+}
+
+/// Whether the board had booted, long before the port was done with waiting. Then nothing of that may be heard.
+async fn booted() -> bool {
     let (_directory, place) = socket();
     let board = Board::plugged_in(&place);
     let options = Options::new()
@@ -190,14 +201,18 @@ async fn what_a_board_says_while_it_boots_can_be_dropped() {
             sleep(Duration::from_millis(10)).await;
             board.send(b"rst:0x1 (POWERON_RESET),boot:0x13\n");
         }
+        began.elapsed()
     };
-    let (mut opened, ()) = tokio::join!(port.next(&uplink), booting);
+    let (mut opened, boot) = tokio::join!(port.next(&uplink), booting);
     assert!(
         began.elapsed() >= Duration::from_millis(500),
         "DTR for 100 ms, then 400"
     );
     board.send(b"!");
-    assert_eq!(opened.line.read_u8().await.unwrap(), b'!');
+    let first = opened.line.read_u8().await.unwrap();
+    let in_time = boot < Duration::from_millis(250);
+    assert!(first == b'!' || !in_time, "{first}");
+    in_time
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,11 @@ async fn bytes_pass_both_ways_and_the_end_stays_the_end() {
     let mut opened = port.next(&told.uplink()).await;
     let all: Vec<u8> = (0..=255).collect();
     opened.line.write_all(&all).await.unwrap();
-    assert_eq!(board.receive(), all, "nothing is changed on the way out");
+    let mut received = Vec::new();
+    while received.len() < all.len() {
+        received.extend(board.receive());
+    }
+    assert_eq!(received, all, "nothing is changed on the way out");
     board.send(&all);
     let mut read = vec![0; all.len()];
     opened.line.read_exact(&mut read).await.unwrap();
@@ -47,5 +51,6 @@ async fn neither_flushing_nor_closing_waits_for_a_board_that_reads_nothing() {
     opened.line.flush().await.unwrap();
     opened.line.shutdown().await.unwrap();
     drop(opened);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // The system would wait for half a minute.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
