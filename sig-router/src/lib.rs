@@ -32,6 +32,7 @@ mod session;
 mod signal;
 mod stall;
 mod straight;
+mod turns;
 mod wait;
 
 pub use client::{

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use sig_core::{CancellationToken, CodecError, RawJson, SenderName};
 
-pub(crate) use handlers::{Answer, Forward, Handler, Requests, SyncHandler, panic_text};
+pub(crate) use handlers::{Answer, Forward, Function, Handler, Requests, panic_text};
 
 use crate::error::RequestError;
+use crate::turns::Turns;
 
 /// How long a request may take unless it says otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +40,8 @@ pub(crate) struct Question {
     pub(crate) timeout: Duration,
     /// Cancelled when it is not waited for any more.
     pub(crate) asker: CancellationToken,
+    /// For a function that may block its thread, where that is a task's.
+    pub(crate) turns: Option<Turns>,
 }
 
 /// A request, as its handler is given it.
@@ -61,6 +64,7 @@ impl Request {
             params,
             timeout,
             asker,
+            ..
         } = question;
         Self {
             sender,

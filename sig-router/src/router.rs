@@ -189,6 +189,7 @@ impl Router {
                 params,
                 timeout,
                 asker: CancellationToken::new(),
+                turns: None,
             })
         })
     }

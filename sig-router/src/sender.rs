@@ -99,6 +99,11 @@ impl<T> SenderBuilder<T> {
 
     /// Answers a method with a function. It runs where the request arrives and should be quick; one that takes longer
     /// looks at [`Request::is_cancelled`] now and then, since a function cannot be dropped.
+    ///
+    /// It may block. Where a request comes over a link, on a runtime with several workers, the links go on meanwhile: the
+    /// first time, and as long as it took more than 100 us the last time, its thread's other work moves to another thread.
+    /// One that is quick as a rule, and takes long only once in a while, is better
+    /// [asynchronous](Self::request_async) and leaves what blocks to `spawn_blocking`.
     pub fn request<R, F>(self, method: impl Into<String>, handler: F) -> Self
     where
         R: Serialize,

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{RequestError, RouterError};
-use crate::request::{Handler, SyncHandler};
+use crate::request::{Function, Handler};
 use crate::wait::wait;
 
 /// How many threads work for the links of one router. Nothing of the user's runs there, so that it need not be many.
@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// Makes a handler run on a thread that it may block.
-    pub(super) fn off_the_workers(&self, handler: Arc<SyncHandler>) -> Handler {
+    pub(super) fn off_the_workers(&self, handler: Arc<Function>) -> Handler {
         // Not the engine itself: its own hub holds the handler.
         let runtime = self.owned.runtime.as_ref().map(|runtime| runtime.handle().clone());
         let turns = Arc::clone(&self.owned.handlers);
@@ -82,7 +82,7 @@ impl Engine {
                 let answer = runtime.spawn_blocking(move || {
                     // One whose asker is gone runs on, and still counts.
                     let _turn = turn;
-                    handler(request)
+                    handler.call(request)
                 });
                 // One that has not begun yet when its asker goes need not begin.
                 match AbortOnDropHandle::new(answer).await {

@@ -409,7 +409,8 @@ impl Link {
             .to_failure();
             return self.peer.reply(id, Outcome::Failed(failure));
         };
-        self.peer.run_request_to(&requests, id, params);
+        let turns = self.shared.local.turns();
+        self.peer.run_request_to(&requests, id, params, turns);
     }
 }
 

@@ -10,8 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use sig_core::{CancellationToken, Tasks};
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::calls::Calls;
 use super::record::EventRecord;
@@ -22,10 +21,7 @@ use crate::outlet::Outlet;
 use crate::policy::Policy;
 use crate::pressure::Stalls;
 use crate::queue::{Delivery, ListenerQueue, ListenerStats, Reader, Settings};
-
-/// Most functions of one router that hear events from links at the same time. More wait for their turn, so that those
-/// that block leave threads for the links: a runtime has 512 for what blocks, unless told otherwise.
-pub(crate) const MAX_RUNNING: usize = 128;
+use crate::turns::Turns;
 
 /// How many events a function is called with before others have their turn.
 const BATCH: usize = 256;
@@ -188,15 +184,10 @@ impl Callback {
     }
 
     /// The queue through which events from links reach the function, and the task that takes from it.
-    pub(crate) fn mailbox(
-        self: &Arc<Self>,
-        tasks: &Tasks,
-        stalls: &Arc<Stalls>,
-        turns: &Arc<Semaphore>,
-    ) -> Arc<dyn Outlet> {
+    pub(crate) fn mailbox(self: &Arc<Self>, tasks: &Tasks, stalls: &Arc<Stalls>, turns: &Turns) -> Arc<dyn Outlet> {
         let mailbox = self.mailbox.get_or_init(|| {
             let mailbox = ListenerQueue::at(self.place, self.settings, Arc::clone(stalls));
-            let (callback, reader, turns) = (Arc::clone(self), Reader::new(Arc::clone(&mailbox)), Arc::clone(turns));
+            let (callback, reader, turns) = (Arc::clone(self), Reader::new(Arc::clone(&mailbox)), turns.clone());
             let stop = tasks.stop_token().clone();
             tasks.spawn("listener", async move { callback.deliver(reader, &turns, &stop).await });
             mailbox
@@ -212,8 +203,8 @@ impl Callback {
     ///
     /// The function may block. Where the runtime has several workers, this one's other work moves to another thread
     /// meanwhile, links above all: once for all events that wait, since each time costs some microseconds.
-    async fn deliver(self: Arc<Self>, mut mailbox: Reader, turns: &Semaphore, stop: &CancellationToken) {
-        let may_move = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
+    async fn deliver(self: Arc<Self>, mut mailbox: Reader, turns: &Turns, stop: &CancellationToken) {
+        let may_move = Turns::has_workers();
         let mut lost = HashMap::new();
         while let Some(Some(first)) = stop.run_until_cancelled(mailbox.next_kept()).await {
             let batch = || self.handle_batch(first, &mut mailbox, &mut lost, stop);
@@ -224,12 +215,10 @@ impl Callback {
                 }
                 continue;
             }
-            // The semaphore is never closed.
-            let Some(Ok(turn)) = stop.run_until_cancelled(turns.acquire()).await else {
+            let Some(turn) = stop.run_until_cancelled(turns.next()).await else {
                 return;
             };
-            tokio::task::block_in_place(batch);
-            drop(turn);
+            turn.run(batch);
         }
     }
 

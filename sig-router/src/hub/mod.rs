@@ -24,7 +24,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use sig_core::{EventName, SenderName, Tasks, Topic};
-use tokio::sync::Semaphore;
 
 pub(crate) use callback::Callback;
 pub(crate) use catchup::{CatchUp, First};
@@ -38,6 +37,7 @@ pub(crate) use trigger::NotNow;
 use crate::few::FewMap;
 use crate::inspect::Inspection;
 use crate::pressure::Stalls;
+use crate::turns::Turns;
 use group::Group;
 
 /// The heart of every router: senders, listeners, and the dispatch between them.
@@ -48,8 +48,8 @@ pub(crate) struct Hub {
     registry: Mutex<Registry>,
     everything: Arc<Group>,
     stalls: Arc<Stalls>,
-    /// For functions that hear events from links, which may block.
-    turns: Arc<Semaphore>,
+    /// For functions that hear events from links or answer requests from there, which may block.
+    turns: Turns,
     next_key: AtomicU64,
     /// The router is closing: nobody waits for room any more.
     closing: AtomicBool,
@@ -86,12 +86,16 @@ impl Hub {
             registry: Mutex::default(),
             everything: Arc::default(),
             stalls,
-            turns: Arc::new(Semaphore::new(callback::MAX_RUNNING)),
+            turns: Turns::new(),
             next_key: AtomicU64::new(1),
             closing: AtomicBool::new(false),
             tasks,
             inspection: Inspection::default(),
         })
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(crate) fn stalls(&self) -> &Arc<Stalls> {

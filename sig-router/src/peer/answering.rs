@@ -14,6 +14,7 @@ use crate::pressure::Gate;
 use crate::request::{Answer, Question, Requests};
 use crate::router::within;
 use crate::session::params::RequestParams;
+use crate::turns::Turns;
 
 /// What is waited for less than this is given up to the millisecond, by a timer of its own.
 const LEAST_PASSED_ON: Duration = Duration::from_secs(1);
@@ -71,7 +72,7 @@ impl Peer {
         let forward = || hub.forward_to(params.sender.as_str(), &params.method);
         let is_patient = params.timeout() >= LEAST_PASSED_ON;
         let Some(forward) = is_patient.then(forward).flatten() else {
-            return self.run(id, params, |question| hub.request(question));
+            return self.run(id, params, hub.turns(), |question| hub.request(question));
         };
         match self.permit() {
             Some(permit) => forward.pass_on(Asked::new(self, id, permit, &params), params),
@@ -80,11 +81,23 @@ impl Peer {
     }
 
     /// Runs a request of the peer to one sender in the background and answers it.
-    pub(crate) fn run_request_to(self: &Arc<Self>, requests: &Requests, id: Option<MessageId>, params: RequestParams) {
-        self.run(id, params, |question| requests.ask(question));
+    pub(crate) fn run_request_to(
+        self: &Arc<Self>,
+        requests: &Requests,
+        id: Option<MessageId>,
+        params: RequestParams,
+        turns: &Turns,
+    ) {
+        self.run(id, params, turns, |question| requests.ask(question));
     }
 
-    fn run(self: &Arc<Self>, id: Option<MessageId>, params: RequestParams, ask: impl FnOnce(Question) -> Answer) {
+    fn run(
+        self: &Arc<Self>,
+        id: Option<MessageId>,
+        params: RequestParams,
+        turns: &Turns,
+        ask: impl FnOnce(Question) -> Answer,
+    ) {
         let Some(permit) = self.permit() else {
             return self.reply(id, Outcome::Failed(RequestError::Busy.to_failure()));
         };
@@ -103,6 +116,7 @@ impl Peer {
             params,
             timeout,
             asker: token.clone(),
+            turns: Some(turns.clone()),
         });
         let peer = Arc::clone(self);
         self.tasks.spawn("request", async move {

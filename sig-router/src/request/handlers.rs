@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::{Future, ready};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -16,6 +18,7 @@ use crate::error::RequestError;
 use crate::nesting::nested;
 use crate::peer::Asked;
 use crate::session::params::RequestParams;
+use crate::turns::Turns;
 
 /// Passes requests on to another router.
 #[async_trait]
@@ -35,13 +38,45 @@ pub(crate) trait Forward: Send + Sync {
 /// The answer to a question, once it is there.
 pub(crate) type Answer = BoxFuture<'static, Result<RawJson, RequestError>>;
 
-pub(crate) type SyncHandler = dyn Fn(Request) -> Result<RawJson, RequestError> + Send + Sync;
+type SyncHandler = dyn Fn(Request) -> Result<RawJson, RequestError> + Send + Sync;
 type AsyncHandler = dyn Fn(Request) -> Answer + Send + Sync;
+
+/// What takes no longer does not keep the other tasks of its thread waiting.
+const QUICK: Duration = Duration::from_micros(100);
+
+/// A function that answers.
+pub(crate) struct Function {
+    call: Box<SyncHandler>,
+    /// Whether it was the last time.
+    is_quick: AtomicBool,
+}
+
+impl Function {
+    /// Answers the request, on this thread.
+    pub(crate) fn call(&self, request: Request) -> Result<RawJson, RequestError> {
+        (self.call)(request)
+    }
+
+    /// The same, for a task: one that may block has its turn, and the thread's other tasks another thread. To find that
+    /// takes some microseconds, so not for one that is known to be quick.
+    async fn call_in_turn(&self, request: Request, turns: &Turns) -> Result<RawJson, RequestError> {
+        let call = || {
+            let began = Instant::now();
+            let answer = self.call(request);
+            self.is_quick.store(began.elapsed() <= QUICK, Ordering::Relaxed);
+            answer
+        };
+        if self.is_quick.load(Ordering::Relaxed) || !Turns::has_workers() {
+            return call();
+        }
+        turns.next().await.run(call)
+    }
+}
 
 /// Answers requests.
 #[derive(Clone)]
 pub(crate) enum Handler {
-    Sync(Arc<SyncHandler>),
+    Sync(Arc<Function>),
     Async(Arc<AsyncHandler>),
     Remote(Arc<dyn Forward>),
 }
@@ -56,7 +91,10 @@ impl Handler {
         R: Serialize,
         F: Fn(Request) -> Result<R, HandlerError> + Send + Sync + 'static,
     {
-        Self::Sync(Arc::new(move |request| to_json(handler(request))))
+        Self::Sync(Arc::new(Function {
+            call: Box::new(move |request| to_json(handler(request))),
+            is_quick: AtomicBool::new(false),
+        }))
     }
 
     pub(crate) fn asynchronous<R, F, Fut>(handler: F) -> Self
@@ -76,11 +114,14 @@ impl Handler {
     }
 
     /// Runs the handler. One that panics has failed.
-    async fn run(self, request: Request) -> Result<RawJson, RequestError> {
+    async fn run(self, request: Request, turns: Option<Turns>) -> Result<RawJson, RequestError> {
         let place = format!("{}.{}", request.sender, request.method);
         let answer = async move {
             match self {
-                Self::Sync(handler) => handler(request),
+                Self::Sync(function) => match turns {
+                    Some(turns) => function.call_in_turn(request, &turns).await,
+                    None => function.call(request),
+                },
                 Self::Async(handler) => handler(request).await,
                 Self::Remote(handler) => handler.forward(request).await,
             }
@@ -150,7 +191,7 @@ impl Requests {
     }
 
     /// Lets every handler that is a plain function be run in another way.
-    pub(crate) fn run_sync_with(&mut self, wrap: impl Fn(Arc<SyncHandler>) -> Handler) {
+    pub(crate) fn run_sync_with(&mut self, wrap: impl Fn(Arc<Function>) -> Handler) {
         for handler in self.methods.values_mut().chain(&mut self.default) {
             if let Handler::Sync(function) = handler {
                 *handler = wrap(Arc::clone(function));
@@ -189,7 +230,7 @@ impl Requests {
     /// Answers a question, with a deadline that begins now: the method's own handler first, then the default one (P34).
     ///
     /// The handler is called when the answer is polled. Boxed, since handlers ask handlers, all on one stack.
-    pub(crate) fn ask(&self, question: Question) -> Answer {
+    pub(crate) fn ask(&self, mut question: Question) -> Answer {
         let sender = question.sender.to_string();
         if self.is_empty() {
             return ready(Err(RequestError::NotSupported { sender })).boxed();
@@ -201,7 +242,8 @@ impl Requests {
         // However this ends: what still works on the answer learns that nobody waits for it.
         let over = question.asker.clone().drop_guard();
         let left = self.left.clone();
-        let answer = handler.clone().run(Request::new(question, left.clone())).boxed();
+        let turns = question.turns.take();
+        let answer = handler.clone().run(Request::new(question, left.clone()), turns).boxed();
         let answer = async move {
             let _over = over;
             let answer = left.run_until_cancelled(answer).await;

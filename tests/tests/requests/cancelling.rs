@@ -104,7 +104,8 @@ fn asks_itself<T>(builder: sig_router::SenderBuilder<T>) -> (sig_router::SenderB
     (builder, flags)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+// With one worker: it would wait for itself if the function kept it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn promise_4_a_handler_that_is_a_function_learns_that_nobody_waits() {
     for world in World::each() {
         for how in ["given up", "asker gone", "sender removed", "callee kicked"] {
