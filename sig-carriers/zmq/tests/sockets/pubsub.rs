@@ -160,9 +160,12 @@ async fn unsubscribing_ends_it_at_once_also_for_what_is_on_its_way() {
         subscriber.unsubscribe("never asked for").await.unwrap();
         assert_eq!(topics(&subscriber, "end").await, ["b"]);
         // Upstream hears of it.
-        while publisher.is_wanted("a") {
-            tokio::task::yield_now().await;
-        }
+        let told = async {
+            while publisher.is_wanted("a") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, told).await.unwrap();
         assert!(publisher.is_wanted("b"));
     }
 }
@@ -261,9 +264,7 @@ async fn j11_j14_blocking_and_asynchronous_ones_interoperate_and_close_twice() {
         let got = spawn_blocking(move || subscriber.get_json::<u32>(SOON).map(|(_, value)| (value, subscriber)));
         let (value, subscriber) = got.await.unwrap().unwrap();
         assert_eq!(value, 4);
-        let closed = Instant::now();
         drop(subscriber);
-        assert!(closed.elapsed() < Duration::from_secs(1), "dropping blocks");
 
         publisher.close().await;
         publisher.close().await;
