@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use sig_carrier_serial::link::Dialer;
 use sig_carrier_serial::{Codec, Listener, Options, Place, Port};
 use sig_conformance::{Fixture, Traits, carrier_suite};
@@ -32,7 +33,7 @@ impl NullModem {
         thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 if !carry(&first, &second, &stop) && !carry(&second, &first, &stop) {
-                    thread::sleep(Duration::from_micros(200));
+                    thread::sleep(Duration::from_millis(1));
                 }
             }
         });
@@ -51,9 +52,19 @@ fn terminal() -> (File, PathBuf) {
     grantpt(&master).expect("it is ours");
     unlockpt(&master).expect("it is ours");
     let name = ptsname(&master, Vec::new()).expect("it has a name");
+    let device = PathBuf::from(name.to_str().expect("a path"));
+    // A wire echoes nothing, whoever opens its other end first.
+    let opened = File::options()
+        .read(true)
+        .write(true)
+        .open(&device)
+        .expect("it is there");
+    let mut line = tcgetattr(&opened).expect("it is a terminal");
+    line.make_raw();
+    tcsetattr(&opened, OptionalActions::Now, &line).expect("it is a terminal");
     let flags = fcntl_getfl(&master).expect("it has flags");
     fcntl_setfl(&master, flags | OFlags::NONBLOCK).expect("it may wait for nothing");
-    (master.into(), PathBuf::from(name.to_str().expect("a path")))
+    (master.into(), device)
 }
 
 /// Carries what there is from one to the other; false if that is nothing. A terminal that nobody has open gives an error.
@@ -100,6 +111,8 @@ impl Fixture for Line {
         Traits::default()
             .with_peers(1)
             .with_volume(5_000, 1 << 20)
+            // Two ports are opened for each link, which a busy machine takes its time for.
+            .with_patience(Duration::from_secs(30))
             .without_notice_of_loss()
     }
 }
@@ -126,6 +139,7 @@ fn promise_10_any_bytes_and_any_segments_are_taken() {
         };
         let data: Vec<u8> = (0..size).map(|_| byte(&mut random)).collect();
         checks::line(&data);
+        checks::frame(&data);
         checks::link(&data);
     }
 }
