@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sig_carrier_zmq::{Error, Kind, LinkEvent, Message, Options, Socket};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::world::{LIBRARIES, SOON, World, bind, open, options};
@@ -118,6 +119,52 @@ async fn next(events: &mut sig_carrier_zmq::Monitor) -> LinkEvent {
         // A try that met nobody is no link.
         if !matches!(event, LinkEvent::Refused { .. } | LinkEvent::Delayed { .. }) {
             return event;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_first_outlives_links_that_fail_before_their_handshake() {
+    for world in World::all(&["tcp"]) {
+        for (connects, binds) in [
+            (Kind::Push, Kind::Pull),
+            (Kind::Dealer, Kind::Router),
+            (Kind::Req, Kind::Rep),
+            (Kind::Client, Kind::Server),
+            (Kind::Scatter, Kind::Gather),
+        ] {
+            let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let endpoint = format!("tcp://{}", door.local_addr().unwrap());
+            let impatient = options().reconnect(Duration::from_millis(5), Duration::from_millis(5));
+            let socket = Socket::open(connects, impatient.library(world.connected)).unwrap();
+            socket.connect(&endpoint).await.unwrap();
+            let mut sent = vec!["first"];
+            socket.send("first").await.unwrap();
+            if connects == Kind::Req {
+                let early = socket.send("second").await.unwrap_err();
+                assert!(matches!(early, Error::State { .. }), "{early}");
+                assert_eq!(socket.try_recv().unwrap(), None);
+            } else {
+                socket.send("second").await.unwrap();
+                sent.push("second");
+            }
+            // It is turned away twice, and then let in.
+            for _ in 0..2 {
+                drop(tokio::time::timeout(SOON, door.accept()).await.unwrap().unwrap());
+            }
+            drop(door);
+            let peer = world.here(binds).bind(&endpoint).await.unwrap();
+            for text in sent {
+                let message = peer
+                    .recv()
+                    .await
+                    .unwrap_or_else(|error| panic!("{connects}: {text}: {error}"));
+                assert_eq!(message.frame(message.len() - 1).unwrap(), text.as_bytes(), "{connects}");
+            }
+            if connects == Kind::Req {
+                peer.send("answer").await.unwrap();
+                assert_eq!(socket.recv().await.unwrap(), "answer".into());
+            }
         }
     }
 }

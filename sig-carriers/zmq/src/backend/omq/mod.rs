@@ -1,16 +1,21 @@
 //! The backend in pure Rust.
 
+mod early;
 mod errors;
 mod events;
 mod settings;
 mod subscriptions;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use omq_tokio::{MonitorStream, SocketType, TrySendError};
 
+use sig_core::Tasks;
+
+use self::early::{Early, Kept};
 use self::subscriptions::Subscriptions;
 use super::asked::Asked;
 use super::{Backend, Monitor, Sender, Subscription, TrySend};
@@ -31,6 +36,9 @@ pub(crate) struct Socket {
     inner: omq_tokio::Socket,
     /// Of an XPUB.
     subscriptions: Option<Subscriptions>,
+    /// Of one that sends to its peers in turn.
+    early: Option<Arc<Early>>,
+    tasks: Tasks,
 }
 
 impl Socket {
@@ -41,6 +49,8 @@ impl Socket {
                 fix: "leave the choice of the library to Library::Auto, with the feature `libzmq`",
             });
         };
+        let tasks = Tasks::new().map_err(|error| Asked::of(kind, "be opened").other(error.to_string()))?;
+        let room = usize::try_from(options.send_high_water).unwrap_or(usize::MAX).max(1);
         let settings = settings::of(options).monitor_capacity(events_of(kind));
         let inner = omq_tokio::Socket::try_new(socket_type, settings)
             .map_err(|error| Asked::of(kind, "be opened").error(error))?;
@@ -48,6 +58,8 @@ impl Socket {
             kind,
             inner,
             subscriptions: (kind == Kind::Xpub).then(Subscriptions::default),
+            early: sends_in_turn(kind).then(|| Arc::new(Early::new(room))),
+            tasks,
         })
     }
 
@@ -85,6 +97,36 @@ impl Socket {
     fn asked(&self, action: &'static str) -> Asked<'static> {
         Asked::of(self.kind, action)
     }
+
+    /// A REQ whose request waits for a link: it is to receive, and nothing can have come.
+    fn unsent_request(&self) -> Option<&Early> {
+        let early = self.early.as_deref().filter(|_| self.kind == Kind::Req);
+        early.filter(|early| early.has_some())
+    }
+
+    fn is_its_turn(&self, early: &Early) -> Result<(), Error> {
+        match self.kind {
+            Kind::Req if early.has_some() => Err(self.asked("send").not_now()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(early) = &self.early {
+            early.give_up(&self.inner);
+        }
+        self.tasks.abort();
+    }
+}
+
+/// Whether the type waits for a peer to send to, and takes the next one for the next message.
+const fn sends_in_turn(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Push | Kind::Dealer | Kind::Req | Kind::Client | Kind::Scatter
+    )
 }
 
 #[async_trait]
@@ -101,6 +143,12 @@ impl Backend for Socket {
         let asked = self.asked("connect").at(endpoint);
         let parsed = settings::endpoint(endpoint)?;
         self.begin().await?;
+        let is_near = endpoint.starts_with("inproc:");
+        if let Some(early) = self.early.as_ref().filter(|early| !is_near && early.begin()) {
+            let (early, inner) = (Arc::clone(early), self.inner.clone_shared());
+            self.tasks
+                .spawn("first link", async move { early.pass_on(&inner).await });
+        }
         self.inner.connect(parsed).await.map_err(|error| asked.error(error))
     }
 
@@ -139,12 +187,29 @@ impl Backend for Socket {
         if matches!(self.kind, Kind::Pub | Kind::Xpub | Kind::Radio) {
             return self.fan_out(message).await;
         }
-        let sent = self.inner.send(message.0).await;
+        let mut message = message.0;
+        if let Some(early) = self.early.as_ref().filter(|early| !early.is_open()) {
+            self.is_its_turn(early)?;
+            match early.keep(message).await {
+                Some(returned) => message = returned,
+                None => return Ok(()),
+            }
+        }
+        let sent = self.inner.send(message).await;
         sent.map_err(|error| self.asked("send").error(error))
     }
 
     fn try_send(&self, message: Message) -> Result<(), TrySend> {
-        self.inner.try_send(message.0).map_err(|error| match error {
+        let mut message = message.0;
+        if let Some(early) = self.early.as_ref().filter(|early| !early.is_open()) {
+            self.is_its_turn(early).map_err(TrySend::Failed)?;
+            match early.try_keep(message) {
+                Kept::Yes => return Ok(()),
+                Kept::Open(returned) => message = returned,
+                Kept::Full(message) => return Err(TrySend::Full(Message(message))),
+            }
+        }
+        self.inner.try_send(message).map_err(|error| match error {
             TrySendError::Full(message) => TrySend::Full(Message(message)),
             TrySendError::Closed => TrySend::Failed(self.asked("send").error(omq_tokio::Error::Closed)),
             TrySendError::Error(error) => TrySend::Failed(self.asked("send").error(error)),
@@ -152,6 +217,9 @@ impl Backend for Socket {
     }
 
     async fn recv(&self) -> Result<Message, Error> {
+        if let Some(early) = self.unsent_request() {
+            early.opened().await;
+        }
         let received = match &self.subscriptions {
             Some(subscriptions) => subscriptions.recv(&self.inner).await,
             None => self.inner.recv().await,
@@ -162,6 +230,9 @@ impl Backend for Socket {
     }
 
     fn try_recv(&self) -> Result<Option<Message>, Error> {
+        if self.unsent_request().is_some() {
+            return Ok(None);
+        }
         let received = match &self.subscriptions {
             Some(subscriptions) => subscriptions.try_recv(&self.inner),
             None => self.inner.try_recv(),
@@ -209,6 +280,10 @@ impl Backend for Socket {
     }
 
     async fn close(&self, linger: Option<Duration>) {
+        if let Some(early) = &self.early {
+            early.give_up(&self.inner);
+            self.tasks.abort();
+        }
         // An error says that it was closed before.
         let _ = self.inner.clone_shared().close_with_linger(linger).await;
     }
