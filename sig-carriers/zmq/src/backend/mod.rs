@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use monitor::{Link, LinkEvent, Monitor};
+pub(crate) use omq::{endpoint, refused};
 pub(crate) use place::check as check_place;
 pub(crate) use sender::Sender;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::counts::Counts;
 use super::way::Shared;
-use super::{Forwarder, Passing};
+use super::{Forwarder, Passing, direct};
 use crate::forwarder::way::Observer;
 use crate::{Error, Kind, Options, Socket};
 
@@ -57,18 +57,26 @@ pub struct Builder {
 }
 
 #[derive(Debug, Default)]
-struct Side {
-    bind: Vec<String>,
-    connect: Vec<String>,
+pub(super) struct Side {
+    pub(super) bind: Vec<String>,
+    pub(super) connect: Vec<String>,
 }
 
 impl Side {
-    async fn open(&self, name: &str, kind: Kind, options: Options) -> Result<Socket, Error> {
-        if self.bind.is_empty() && self.connect.is_empty() {
+    fn endpoints(&self) -> impl Iterator<Item = &String> {
+        self.bind.iter().chain(&self.connect)
+    }
+
+    fn check(&self, name: &str) -> Result<(), Error> {
+        if self.endpoints().next().is_none() {
             return Err(Error::Option(format!(
                 "the {name} of the forwarder has no endpoint: give it one to bind or to connect"
             )));
         }
+        Ok(())
+    }
+
+    async fn open(&self, kind: Kind, options: Options) -> Result<Socket, Error> {
         let socket = Socket::open(kind, options)?;
         if kind == Kind::Sub {
             socket.subscribe("").await?;
@@ -170,15 +178,21 @@ impl Builder {
             capture: self.capture,
             linger,
         };
+        self.back.check("back")?;
+        self.front.check("front")?;
+        if direct::covers(&self.options, self.front.endpoints().chain(self.back.endpoints())) {
+            let sides = [&self.front, &self.back];
+            return Forwarder::direct(self.pattern, sides, self.options, shared).await;
+        }
         let (front, back) = self.pattern.kinds();
         let options = Options {
             is_prompt: self.pattern == Pattern::Requests,
             ..self.options
         };
         // The back first, so that nothing comes in before it can go out.
-        let back = self.back.open("back", back, options.clone()).await?;
-        let front = self.front.open("front", front, options).await?;
-        Forwarder::run(self.pattern, front, back, shared)
+        let back = self.back.open(back, options.clone()).await?;
+        let front = self.front.open(front, options).await?;
+        Forwarder::between(self.pattern, front, back, shared)
     }
 }
 

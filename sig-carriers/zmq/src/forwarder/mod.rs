@@ -2,6 +2,7 @@
 
 mod builder;
 mod counts;
+mod direct;
 pub(crate) mod pump;
 mod way;
 
@@ -16,7 +17,8 @@ pub use self::builder::{Builder, Pattern};
 pub use self::counts::{Count, Statistics, Topics};
 pub use self::way::{Direction, Passing};
 use self::way::{State, Way};
-use crate::{Endpoint, Error, Socket};
+use crate::forwarder::builder::Side;
+use crate::{Endpoint, Error, Options, Socket};
 
 /// What a message that waits for room gets beyond the linger, when the forwarder ends.
 const GRACE: Duration = Duration::from_secs(1);
@@ -25,6 +27,11 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// Whole messages go on as they are, in order. Where the other side has no room, the [`Pattern`] decides what happens. It runs until
 /// [`terminate`](Self::terminate), until it is dropped, or until one of its sockets fails; any number of them run in one process.
+///
+/// Over `tcp` and `ipc`, of omq, and without [`Security`](crate::Security), [`Heartbeat`](crate::Heartbeat) and
+/// [`conflate`](Options::conflate) it has no sockets but passes messages from link to link, which is faster. Then the only queue is that of
+/// [`send_high_water`](Options::send_high_water), one subscriber asks for 16 MiB of prefixes at most, of 1 KiB each, and one who asks for
+/// more is cut off.
 ///
 /// ```
 /// use sig_carrier_zmq::{Error, Forwarder, Pattern, Socket};
@@ -46,11 +53,23 @@ const GRACE: Duration = Duration::from_secs(1);
 /// ```
 pub struct Forwarder {
     pattern: Pattern,
-    front: Socket,
-    back: Socket,
+    ends: Ends,
     shared: Arc<way::Shared>,
     state: watch::Sender<State>,
     tasks: Tasks,
+}
+
+/// What its two sides are.
+enum Ends {
+    Sockets {
+        front: Socket,
+        back: Socket,
+    },
+    /// Links of its own, and where they are.
+    Direct {
+        front: Vec<Endpoint>,
+        back: Vec<Endpoint>,
+    },
 }
 
 impl Forwarder {
@@ -59,36 +78,49 @@ impl Forwarder {
         Builder::new(pattern)
     }
 
-    fn run(pattern: Pattern, front: Socket, back: Socket, shared: way::Shared) -> Result<Self, Error> {
-        let kind = front.kind();
-        let tasks = Tasks::new().map_err(|error| Error::Other {
-            kind,
-            reason: error.to_string(),
-        })?;
-        let (state, _) = watch::channel(State::Running);
-        let this = Self {
-            pattern,
-            shared: Arc::new(shared),
-            state,
-            tasks,
-            front,
-            back,
-        };
-        this.start("forward", Direction::There)?;
-        if pump::flows(this.back.kind(), this.front.kind()) {
-            this.start("forward back", Direction::Back)?;
+    /// Between two sockets.
+    fn between(pattern: Pattern, front: Socket, back: Socket, shared: way::Shared) -> Result<Self, Error> {
+        let sockets = (front.clone(), back.clone());
+        let this = Self::new(pattern, Ends::Sockets { front, back }, shared)?;
+        let (front, back) = sockets;
+        this.pump("forward", Direction::There, &front, &back)?;
+        if pump::flows(back.kind(), front.kind()) {
+            this.pump("forward back", Direction::Back, &back, &front)?;
         }
         Ok(this)
     }
 
-    fn start(&self, name: &'static str, direction: Direction) -> Result<(), Error> {
+    /// Without any.
+    async fn direct(pattern: Pattern, sides: [&Side; 2], options: Options, shared: way::Shared) -> Result<Self, Error> {
+        let (front, back) = (Vec::new(), Vec::new());
+        let mut this = Self::new(pattern, Ends::Direct { front, back }, shared)?;
+        let ways = [this.way(Direction::There), this.way(Direction::Back)];
+        let [front, back] = direct::start(pattern, sides, options, ways, &this.tasks).await?;
+        this.ends = Ends::Direct { front, back };
+        Ok(this)
+    }
+
+    fn new(pattern: Pattern, ends: Ends, shared: way::Shared) -> Result<Self, Error> {
+        let tasks = Tasks::new().map_err(|error| Error::Other {
+            kind: pattern.kinds().0,
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            pattern,
+            ends,
+            shared: Arc::new(shared),
+            state: watch::Sender::new(State::Running),
+            tasks,
+        })
+    }
+
+    fn way(&self, direction: Direction) -> Way {
         let linger = self.shared.linger;
-        let way = Way::new(direction, Arc::clone(&self.shared), self.state.subscribe(), linger);
-        let state = self.state.clone();
-        let (from, to) = match direction {
-            Direction::There => (&self.front, &self.back),
-            Direction::Back => (&self.back, &self.front),
-        };
+        Way::new(direction, Arc::clone(&self.shared), self.state.subscribe(), linger)
+    }
+
+    fn pump(&self, name: &'static str, direction: Direction, from: &Socket, to: &Socket) -> Result<(), Error> {
+        let (way, state) = (self.way(direction), self.state.clone());
         let (from, to) = (from.beneath("forward")?, to.beneath("forward")?);
         self.tasks.spawn(name, async move {
             if let Err(error) = pump::pump(&*from, &*to, &way).await {
@@ -108,17 +140,23 @@ impl Forwarder {
     /// Where the side is that messages come from.
     #[must_use]
     pub fn front(&self) -> Vec<Endpoint> {
-        self.front.endpoints()
+        match &self.ends {
+            Ends::Sockets { front, .. } => front.endpoints(),
+            Ends::Direct { front, .. } => front.clone(),
+        }
     }
 
     /// Where the side is that messages go to.
     #[must_use]
     pub fn back(&self) -> Vec<Endpoint> {
-        self.back.endpoints()
+        match &self.ends {
+            Ends::Sockets { back, .. } => back.endpoints(),
+            Ends::Direct { back, .. } => back.clone(),
+        }
     }
 
-    /// Takes no more messages, in either direction, until [`resume`](Self::resume). What comes meanwhile waits up to the high-water marks;
-    /// beyond them senders wait, or drop where their type does.
+    /// Takes no more messages, in either direction, until [`resume`](Self::resume). What comes meanwhile waits on the links and up to the
+    /// high-water marks; beyond them senders wait, or drop where their type does.
     pub fn pause(&self) {
         self.state
             .send_if_modified(|state| state.exchange(&State::Running, State::Paused));
@@ -172,7 +210,9 @@ impl Forwarder {
         self.state
             .send_if_modified(|state| state.replace_unless_ended(State::Ended));
         self.tasks.shutdown(self.shared.linger.saturating_add(GRACE)).await;
-        tokio::join!(self.front.close(), self.back.close());
+        if let Ends::Sockets { front, back } = &self.ends {
+            tokio::join!(front.close(), back.close());
+        }
         self.statistics()
     }
 }
@@ -180,7 +220,11 @@ impl Forwarder {
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.state.send_replace(State::Ended);
-        self.tasks.abort();
+        match &self.ends {
+            Ends::Sockets { .. } => self.tasks.abort(),
+            // As sockets do, they linger in the background.
+            Ends::Direct { .. } => self.tasks.stop(),
+        }
     }
 }
 
@@ -188,8 +232,8 @@ impl fmt::Debug for Forwarder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Forwarder")
             .field("pattern", &self.pattern)
-            .field("front", &self.front)
-            .field("back", &self.back)
+            .field("front", &self.front())
+            .field("back", &self.back())
             .field("state", &*self.state.borrow())
             .finish_non_exhaustive()
     }

@@ -91,6 +91,11 @@ impl Way {
         }
     }
 
+    /// Whether messages are taken now.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(*self.state.borrow(), State::Running)
+    }
+
     /// The state as soon as it is one of these.
     async fn state(&self, wanted: impl FnMut(&State) -> bool) -> State {
         let mut state = self.state.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sig_carrier_zmq::{Direction, Error, Forwarder, ForwarderBuilder, Kind, Message, Pattern, Socket, Statistics};
 
-use crate::world::{LIBRARIES, SOON, World, open, options, until_heard};
+use crate::world::{SOON, World, options, until_heard};
 
 fn forwarder(world: &World, pattern: Pattern) -> ForwarderBuilder {
     Forwarder::of(pattern)
@@ -96,7 +96,7 @@ async fn many_to_many_without_either_side_knowing_the_other() {
 
 #[tokio::test]
 async fn broadcast_as_juice_does_it() {
-    for world in World::all(&["tcp"]) {
+    for world in World::all(&["tcp", "inproc"]) {
         let forwarder = forwarder(&world, Pattern::Broadcast).start().await.unwrap();
         let publisher = in_front(&world, &forwarder, Kind::Pub).await;
         let subscriber = behind(&world, &forwarder, Kind::Sub)
@@ -145,7 +145,7 @@ async fn requests_find_a_worker_and_replies_who_asked() {
 
 #[tokio::test]
 async fn pause_holds_everything_back_and_resume_lets_it_go() {
-    for world in World::all(&["tcp"]) {
+    for world in World::all(&["tcp", "inproc"]) {
         let forwarder = forwarder(&world, Pattern::Pipeline).start().await.unwrap();
         let (push, pull) = (
             in_front(&world, &forwarder, Kind::Push).await,
@@ -199,16 +199,14 @@ async fn terminating_ends_it_twice_and_frees_its_endpoints() {
 
 #[tokio::test]
 async fn terminating_with_nobody_to_take_what_is_in_hand_gives_it_up() {
-    for &library in LIBRARIES {
-        let short = options().linger(Duration::from_millis(50)).library(library);
-        let builder = Forwarder::of(Pattern::Pipeline)
-            .bind_front("tcp://127.0.0.1:*")
-            .bind_back("tcp://127.0.0.1:*");
-        let forwarder = builder.options(short).start().await.unwrap();
-        let push = open(Kind::Push, library)
-            .connect(forwarder.front()[0].as_str())
+    for world in World::all(&["tcp", "inproc"]) {
+        let short = options().linger(Duration::from_millis(50)).library(world.bound);
+        let forwarder = forwarder(&world, Pattern::Pipeline)
+            .options(short)
+            .start()
             .await
             .unwrap();
+        let push = in_front(&world, &forwarder, Kind::Push).await;
         push.send("for nobody").await.unwrap();
         told(&forwarder, |told| told.there.messages == 1).await;
         let told = tokio::time::timeout(SOON, forwarder.terminate()).await.unwrap();
@@ -218,7 +216,7 @@ async fn terminating_with_nobody_to_take_what_is_in_hand_gives_it_up() {
 
 #[tokio::test]
 async fn an_observer_sees_everything_and_its_panic_disturbs_nothing() {
-    for world in World::all(&["tcp"]) {
+    for world in World::all(&["tcp", "inproc"]) {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (notes, calls) = (Arc::clone(&seen), AtomicU32::new(0));
         let builder = forwarder(&world, Pattern::Topics).observer(move |passing| {
@@ -251,7 +249,7 @@ async fn an_observer_sees_everything_and_its_panic_disturbs_nothing() {
 
 #[tokio::test]
 async fn a_capture_gets_a_copy_and_never_holds_anything_up() {
-    for world in World::all(&["tcp"]) {
+    for world in World::all(&["tcp", "inproc"]) {
         let capture = world.here(Kind::Push);
         let captured = world.there(Kind::Pull);
         captured
@@ -297,7 +295,7 @@ async fn a_capture_gets_a_copy_and_never_holds_anything_up() {
 
 #[tokio::test]
 async fn topics_are_counted_up_to_a_bound() {
-    for world in World::all(&["inproc"]) {
+    for world in World::all(&["tcp", "inproc"]) {
         let forwarder = forwarder(&world, Pattern::Topics).topics(2).start().await.unwrap();
         let publisher = in_front(&world, &forwarder, Kind::Xpub).await;
         let subscriber = behind(&world, &forwarder, Kind::Sub).await.subscribe("").await.unwrap();

@@ -9,6 +9,7 @@ mod drafts;
 mod ends;
 mod errors;
 mod forwarder;
+mod links;
 mod patterns;
 mod pubsub;
 mod security;

@@ -12,10 +12,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use omq_tokio::{MonitorStream, SocketType, TrySendError};
-
 use sig_core::Tasks;
 
 use self::early::{Early, Kept};
+pub(crate) use self::settings::endpoint;
 use self::subscriptions::Subscriptions;
 use super::asked::Asked;
 use super::{Backend, Monitor, Sender, Subscription, TrySend};
@@ -287,6 +287,11 @@ impl Backend for Socket {
         // An error says that it was closed before.
         let _ = self.inner.clone_shared().close_with_linger(linger).await;
     }
+}
+
+/// Why an endpoint cannot be used.
+pub(crate) fn refused(kind: Kind, action: &'static str, endpoint: &str, error: omq_tokio::Error) -> Error {
+    Asked::of(kind, action).at(endpoint).error(error)
 }
 
 /// Whether the text is an endpoint, as both backends understand it.

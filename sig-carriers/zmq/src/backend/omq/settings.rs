@@ -9,7 +9,11 @@ use crate::{Error, Options};
 /// What to write, for whoever wrote something else.
 const FORMS: &str = "use tcp://HOST:PORT, ipc://PATH, inproc://NAME or udp://HOST:PORT (RADIO and DISH)";
 
-pub(super) fn endpoint(text: &str) -> Result<Endpoint, Error> {
+/// The longest prefix that a peer may subscribe to. The library walks a tree by calling itself, once for each of its bytes at worst, and
+/// the stack ends where a few thousand calls are nested.
+const LONGEST_PREFIX: usize = 1024;
+
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Error> {
     // libzmq also writes `*` for any free port.
     let resolved = match text.strip_suffix(":*") {
         Some(host) if text.starts_with("tcp://") || text.starts_with("udp://") => &format!("{host}:0"),
@@ -52,6 +56,7 @@ pub(super) fn of(options: &Options) -> omq_tokio::Options {
             max: longest.max(first),
         })
         .conflate(options.conflate)
+        .subscription_admission(|asked| asked.prefix.len() <= LONGEST_PREFIX)
         .router_mandatory(options.mandatory);
     if options.is_prompt {
         settings = settings.workload_profile(WorkloadProfile::Latency);
