@@ -2,6 +2,7 @@
 
 pub mod boards;
 pub mod counted;
+pub mod ears;
 pub mod log;
 pub mod media;
 pub mod process;
@@ -12,7 +13,9 @@ pub mod pyzmq;
 pub mod raw;
 pub mod rig;
 pub mod strangers;
+pub mod trips;
 pub mod valve;
+pub mod wired;
 
 /// The programs of docs/PYSIG.md, compiled and run.
 #[cfg(doctest)]

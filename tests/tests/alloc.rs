@@ -1,5 +1,5 @@
-//! What an event costs that a router only forwards: no memory of its own (issue 9's figures come from elsewhere; this
-//! keeps them possible).
+//! What events cost: no memory of their own where a router only forwards them (issue 9's figures come from elsewhere; this
+//! keeps them possible), and a bounded one where they wait.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,16 +8,20 @@
 
 use std::alloc::System;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use sig_carrier_serial::sim::Noise;
 use sig_core::{CarrierError, Link, Medium, StreamCarrier};
-use sig_router::ServerRouter;
+use sig_router::{Listen, Payload, Policy, ServerRouter};
 use sig_tests::raw;
 use sig_tests::rig::soon;
+use sig_tests::wired;
 use sig_wire::{Kind, Preface, Split};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep};
 
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -185,6 +189,11 @@ fn calls(stats: &Stats) -> usize {
     stats.allocations + stats.reallocations
 }
 
+/// How many bytes more there are now.
+fn growth(change: &Stats) -> i64 {
+    change.bytes_allocated as i64 - change.bytes_deallocated as i64
+}
+
 #[tokio::test]
 async fn an_event_that_is_only_forwarded_needs_no_memory_of_its_own() {
     let _alone = ALONE.lock().await;
@@ -229,9 +238,55 @@ async fn a_client_that_takes_nothing_costs_as_much_memory_as_it_may_keep() {
         tokio::join!(world.publisher.send(&frames), healthy.events(ROUND));
         let change = region.change();
         world.recovered().await;
-        grown.push(change.bytes_allocated as i64 - change.bytes_deallocated as i64);
+        grown.push(growth(&change));
     }
     // Full after a few rounds; from then on it only changes what is in it.
     let later: i64 = grown[4..].iter().sum();
     assert!(later < 256 * 1024, "bytes more in each round: {grown:?}");
+}
+
+/// Behind a serial line that takes a tenth of what is sent.
+#[tokio::test(start_paused = true)]
+async fn a_producer_that_is_too_fast_for_a_serial_line_costs_as_much_memory_as_the_listener_may_keep() {
+    let _alone = ALONE.lock().await;
+    for policy in [
+        Policy::DropOldest(20),
+        Policy::Latest,
+        Policy::Block(Duration::from_secs(5)),
+    ] {
+        let world = wired::World::new(false, Noise::NONE);
+        let (server, client) = (&world.trips.server, &world.trips.client);
+        let listen = Listen::to("probe/tick").unwrap().policy(policy);
+        let mut events = client.listen_remote(listen).await.unwrap();
+        let probe = server.add_sender("probe").event("tick").connect().unwrap();
+        let signal = probe.signal("tick").unwrap();
+        let whole = Region::new(COUNTING);
+        let mut grown = Vec::new();
+        let sending = async {
+            for _ in 0..8 {
+                let (began, region) = (Instant::now(), Region::new(COUNTING));
+                while began.elapsed() < Duration::from_secs(1) {
+                    // 100 bytes on the line each, and 115 such would fit into a second.
+                    signal.trigger(&Payload::from_bytes(vec![7; 64])).await.unwrap();
+                    sleep(Duration::from_micros(800)).await;
+                }
+                grown.push(growth(&region.change()));
+            }
+        };
+        let receiving = async {
+            loop {
+                let _event_or_loss = events.recv().await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = sending => {}
+            () = receiving => unreachable!(),
+        }
+        let whole = growth(&whole.change());
+        eprintln!("{policy:?}: {whole} bytes, in each second {grown:?}");
+        // Full after two seconds. What waited without a bound would be 200 KB more in each.
+        let later: i64 = grown[2..].iter().sum();
+        assert!(later < 64 * 1024, "{policy:?}: bytes more in each second: {grown:?}");
+        assert!(whole < 128 * 1024, "{policy:?}: {whole} bytes");
+    }
 }

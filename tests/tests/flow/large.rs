@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use sig_conformance::FaultyCarrier;
 use sig_core::Carrier;
-use sig_router::{ClientRouter, Payload, Request, Sender, ServerRouter};
+use sig_router::{Payload, Request};
 use sig_tests::counted::counted;
-use sig_tests::rig::{TcpServer, client_over, soon};
+use sig_tests::rig::{TcpServer, soon};
+use sig_tests::trips::Trips;
 use tokio::time::Instant;
 
 const MEBIBYTE: usize = 1024 * 1024;
@@ -64,49 +65,16 @@ async fn events_of_all_sizes_arrive_whole_and_in_order() {
     drop(soon("all is sent", sending).await);
 }
 
-/// A server and a client, and a line between them on which what one of them sends goes at one MiB in a second; the clock is
-/// to be paused.
-struct Slow {
-    server: ServerRouter,
-    client: ClientRouter,
-    /// Answers requests at the server.
-    _clock: Sender,
+/// The client sends over a line on which that goes at one MiB in a second; the clock is to be paused.
+fn slow_from_client() -> Trips {
+    let (accepting, dialling, _) = counted();
+    Trips::over(Arc::new(accepting), slowly(Arc::new(dialling)))
 }
 
-impl Slow {
-    fn from_client() -> Self {
-        let (accepting, dialling, _) = counted();
-        Self::over(Arc::new(accepting), slowly(Arc::new(dialling)))
-    }
-
-    fn from_server() -> Self {
-        let (accepting, dialling, _) = counted();
-        Self::over(Arc::new(slowly(Arc::new(accepting))), dialling)
-    }
-
-    fn over(accepting: Arc<dyn Carrier>, dialling: impl Carrier) -> Self {
-        let server = ServerRouter::new().unwrap();
-        server.attach(accepting);
-        let client = client_over(dialling);
-        let clock = server
-            .add_sender("clock")
-            .request("now", |_: Request| Ok(12))
-            .connect()
-            .unwrap();
-        Self {
-            server,
-            client,
-            _clock: clock,
-        }
-    }
-
-    /// How long a request and its reply take.
-    async fn trip(&self) -> Duration {
-        let began = Instant::now();
-        let reply = self.client.remote_request("clock", "now", &()).await.unwrap();
-        assert_eq!(reply.parse::<u32>().unwrap(), 12);
-        began.elapsed()
-    }
+/// The same for what the server sends.
+fn slow_from_server() -> Trips {
+    let (accepting, dialling, _) = counted();
+    Trips::over(Arc::new(slowly(Arc::new(accepting))), dialling)
 }
 
 fn slowly(carrier: Arc<dyn Carrier>) -> FaultyCarrier {
@@ -118,7 +86,7 @@ const CHUNK: Duration = Duration::from_micros(62_600);
 
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_at_most_for_two_chunks_of_an_event_on_its_way_out() {
-    let slow = Slow::from_client();
+    let slow = slow_from_client();
     let mut frames = slow.server.listen("camera/frame").unwrap();
     let camera = slow
         .client
@@ -141,7 +109,7 @@ async fn a_request_waits_at_most_for_two_chunks_of_an_event_on_its_way_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_waits_at_most_for_two_chunks_of_an_event_on_its_way_in() {
-    let slow = Slow::from_server();
+    let slow = slow_from_server();
     let mut frames = slow.client.listen_remote("camera/frame").await.unwrap();
     let camera = slow.server.add_sender("camera").event("frame").connect().unwrap();
     let idle = slow.trip().await;
@@ -158,7 +126,7 @@ async fn a_reply_waits_at_most_for_two_chunks_of_an_event_on_its_way_in() {
 
 #[tokio::test(start_paused = true)]
 async fn events_and_small_requests_pass_a_large_request() {
-    let slow = Slow::from_client();
+    let slow = slow_from_client();
     let store = slow
         .server
         .add_sender("store")

@@ -1,130 +1,22 @@
 //! Two routers over a simulated line, in virtual time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use sig_carrier_serial::Options;
-use sig_carrier_serial::framing::{Reader, Settings};
-use sig_carrier_serial::link::{Drive, Event, Pace, Stream};
-use sig_carrier_serial::sim::{Cable, Noise, SimLine};
-use sig_core::{CarrierError, Link, Medium, Profile, StreamCarrier};
-use sig_router::{ClientRouter, Listen, Payload, Policy, Request, Sender, ServerRouter};
-use sig_tests::rig::client_over;
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinSet;
+use sig_carrier_serial::sim::Noise;
+use sig_router::{Listen, Payload, Policy};
+use sig_tests::wired::{BAUD, World, pace};
 use tokio::time::{Instant, sleep};
 
-const BAUD: u32 = 115_200;
 const MEBIBYTE: usize = 1024 * 1024;
-
-/// The links over one end of a line.
-#[derive(Debug)]
-struct Wired {
-    streams: Mutex<mpsc::Receiver<Stream>>,
-    profile: Profile,
-}
-
-impl Medium for Wired {
-    const NAME: &'static str = "serial";
-    type Io = Stream;
-
-    async fn next(&self) -> Result<Link<Stream>, CarrierError> {
-        match self.streams.lock().await.recv().await {
-            Some(stream) => Ok(Link::new(stream, "line")),
-            None => std::future::pending().await,
-        }
-    }
-
-    fn profile(&self) -> Profile {
-        self.profile
-    }
-}
-
-fn pace(half: bool) -> Pace {
-    Pace {
-        half,
-        ..Pace::from(&Options::new().baud(BAUD))
-    }
-}
-
-/// Lets a drive run, and hands its links on.
-fn wired(tasks: &mut JoinSet<()>, mut drive: Drive<SimLine>, dials: bool) -> Wired {
-    let (give, streams) = mpsc::channel(4);
-    tasks.spawn(async move {
-        loop {
-            match drive.next().await {
-                Event::Opened(stream) => drop(give.try_send(stream)),
-                Event::Ended(_) => return,
-                Event::Closed(end) => println!("a link ended: {end}"),
-                Event::Item(_) => {}
-            }
-        }
-    });
-    let chunk = pace(false).chunk();
-    Wired {
-        streams: Mutex::new(streams),
-        profile: Profile::default()
-            .dialling(dials)
-            .with_heartbeat(Duration::from_secs(2))
-            .with_chunk(chunk),
-    }
-}
-
-/// A server, a client, and a line between the two.
-struct World {
-    server: ServerRouter,
-    client: ClientRouter,
-    cable: Cable,
-    /// Answers requests at the server.
-    _clock: Sender,
-    _tasks: JoinSet<()>,
-}
-
-impl World {
-    fn new(half: bool, noise: Noise) -> Self {
-        let (cable, near, far) = Cable::new(BAUD, 4);
-        cable.set_noise(noise);
-        cable.set_jitter(Duration::from_millis(1));
-        let mut tasks = JoinSet::new();
-        let reader = || Reader::new(Settings::default());
-        let far = wired(&mut tasks, Drive::listen(far, reader(), pace(half)), false);
-        let near = wired(&mut tasks, Drive::dial(near, reader(), pace(half)), true);
-        let server = ServerRouter::new().expect("a runtime");
-        server.attach(Arc::new(StreamCarrier::new(far)));
-        let client = client_over(StreamCarrier::new(near));
-        let clock = server
-            .add_sender("clock")
-            .request("now", |_: Request| Ok(12))
-            .connect()
-            .expect("the name is free");
-        Self {
-            server,
-            client,
-            cable,
-            _clock: clock,
-            _tasks: tasks,
-        }
-    }
-
-    async fn trip(&self) -> Duration {
-        let began = Instant::now();
-        let reply = self
-            .client
-            .remote_request("clock", "now", &())
-            .await
-            .expect("an answer");
-        assert_eq!(reply.parse::<u32>().expect("a number"), 12);
-        began.elapsed()
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn over_a_noisy_line_events_come_in_order_and_requests_are_answered() {
     for half in [false, true] {
         let world = World::new(half, Noise::of(1000));
-        let mut events = world.server.listen("probe/tick").unwrap();
+        let mut events = world.trips.server.listen("probe/tick").unwrap();
         let probe = world
+            .trips
             .client
             .add_remote_sender("probe")
             .event("tick")
@@ -145,7 +37,7 @@ async fn over_a_noisy_line_events_come_in_order_and_requests_are_answered() {
         };
         let asking = async {
             for _ in 0..40 {
-                world.trip().await;
+                world.trips.trip().await;
             }
         };
         let all = async { tokio::join!(sending, receiving, asking) };
@@ -159,8 +51,9 @@ async fn over_a_noisy_line_events_come_in_order_and_requests_are_answered() {
 #[tokio::test(start_paused = true)]
 async fn payloads_of_64_bytes_use_nine_tenths_of_the_line() {
     let world = World::new(false, Noise::NONE);
-    let mut events = world.server.listen("probe/tick").unwrap();
+    let mut events = world.trips.server.listen("probe/tick").unwrap();
     let probe = world
+        .trips
         .client
         .add_remote_sender("probe")
         .event("tick")
@@ -205,7 +98,7 @@ async fn payloads_of_64_bytes_use_nine_tenths_of_the_line() {
 async fn worst_trip(world: &World) -> Duration {
     let mut worst = Duration::ZERO;
     for _ in 0..40 {
-        worst = worst.max(world.trip().await);
+        worst = worst.max(world.trips.trip().await);
         sleep(Duration::from_millis(173)).await;
     }
     worst
@@ -220,8 +113,9 @@ async fn a_request_waits_at_most_for_two_chunks_of_a_large_transfer() {
         let payload = Payload::from_bytes(vec![7; MEBIBYTE]);
         let worst;
         if from_client {
-            let big = world.server.listen("camera/frame").unwrap();
+            let big = world.trips.server.listen("camera/frame").unwrap();
             let camera = world
+                .trips
                 .client
                 .add_remote_sender("camera")
                 .event("frame")
@@ -229,16 +123,22 @@ async fn a_request_waits_at_most_for_two_chunks_of_a_large_transfer() {
                 .await
                 .unwrap();
             for _ in 0..5 {
-                idle = idle.max(world.trip().await);
+                idle = idle.max(world.trips.trip().await);
             }
             camera.signal("frame").unwrap().trigger(&payload).await.unwrap();
             worst = worst_trip(&world).await;
             assert!(big.is_empty(), "the transfer is still under way");
         } else {
-            let big = world.client.listen_remote("camera/frame").await.unwrap();
-            let camera = world.server.add_sender("camera").event("frame").connect().unwrap();
+            let big = world.trips.client.listen_remote("camera/frame").await.unwrap();
+            let camera = world
+                .trips
+                .server
+                .add_sender("camera")
+                .event("frame")
+                .connect()
+                .unwrap();
             for _ in 0..5 {
-                idle = idle.max(world.trip().await);
+                idle = idle.max(world.trips.trip().await);
             }
             camera.signal("frame").unwrap().trigger(&payload).await.unwrap();
             worst = worst_trip(&world).await;
@@ -262,8 +162,8 @@ async fn memory_is_bounded_with_a_producer_ten_times_too_fast() {
     ] {
         let world = World::new(false, Noise::NONE);
         let listen = Listen::to("probe/tick").unwrap().policy(policy);
-        let mut events = world.client.listen_remote(listen).await.unwrap();
-        let probe = world.server.add_sender("probe").event("tick").connect().unwrap();
+        let mut events = world.trips.client.listen_remote(listen).await.unwrap();
+        let probe = world.trips.server.add_sender("probe").event("tick").connect().unwrap();
         let signal = probe.signal("tick").unwrap();
         let (mut sent, mut received, mut missed) = (0_u64, 0_u64, 0_u64);
         let blocks = matches!(policy, Policy::Block(_));

@@ -6,9 +6,10 @@ use sig_carrier_serial::framing::Dialect;
 use sig_carrier_serial::{Check, Options};
 use sig_core::{EventName, SenderName};
 use sig_router::{EventStream, ServerRouter};
+use sig_tests::ears::told;
 use tokio::time::Instant;
 
-use super::world::{LINES, Socket, told};
+use super::world::{LINES, Socket};
 
 /// The next thing that is heard. The clock is paused: it is the test's own patience that ends.
 async fn next(stream: &mut EventStream) -> String {
@@ -40,31 +41,33 @@ async fn promise_3_pulled_out_and_plugged_in_a_hundred_times_is_one_pair_each() 
 
 #[tokio::test(start_paused = true)]
 async fn promise_3_two_seconds_of_boot_text_are_no_event_and_one_connect() {
-    let (router, socket) = (ServerRouter::new().unwrap(), Socket::new());
-    let mut stream = router.listen("*").unwrap();
-    let _carrier = socket.attach(&router, Options::new());
-    let board = socket.plug(LINES);
-    let boot = [
-        "ets Jul 29 2019 12:21:46\r\n",
-        "rst:0x1 (POWERON_RESET),boot:0x13\r\n",
-        "\x00\u{fffd}\u{1}~x\u{fffd}",
-        "115200\r\n",
-        "{ not a document }\n",
-        "load:0x3fff0030,len:1184\r\n\r\n",
-        "1\r\nready",
-    ];
-    for step in 0..20 {
-        board.print(boot[step % boot.len()]);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    for dialect in [LINES, Dialect::Frames] {
+        let (router, socket) = (ServerRouter::new().unwrap(), Socket::new());
+        let mut stream = router.listen("*").unwrap();
+        let _carrier = socket.attach(&router, Options::new());
+        let board = socket.plug(dialect);
+        let boot = [
+            "ets Jul 29 2019 12:21:46\r\n",
+            "rst:0x1 (POWERON_RESET),boot:0x13\r\n",
+            "\x00\u{fffd}\u{1}~x\u{fffd}",
+            "115200\r\n",
+            "{ not a document }\n",
+            "load:0x3fff0030,len:1184\r\n\r\n",
+            "1\r\nready",
+        ];
+        for step in 0..20 {
+            board.print(boot[step % boot.len()]);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        board.print("\n");
+        board.say(r#"{"hello":"board","events":["temp"]}"#);
+        board.say(r#"{"temp":1}"#);
+        assert_eq!(next(&mut stream).await, CONNECT, "{dialect:?}");
+        assert_eq!(next(&mut stream).await, "board/temp #1 1");
+        // From here on it is the log of the board. Between frames the next delimiter ends it.
+        board.print("warm\r\n\0");
+        assert_eq!(next(&mut stream).await, "board/log #1 \"warm\"");
     }
-    board.print("\n");
-    board.say(r#"{"hello":"board","events":["temp"]}"#);
-    board.say(r#"{"temp":1}"#);
-    assert_eq!(next(&mut stream).await, CONNECT);
-    assert_eq!(next(&mut stream).await, "board/temp #1 1");
-    // From here on it is the log of the board.
-    board.print("warm\r\n");
-    assert_eq!(next(&mut stream).await, "board/log #1 \"warm\"");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Boards to plug in, and what listeners hear of them.
+//! Boards to plug in.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -13,7 +13,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use sig_carrier_serial::framing::{Dialect, Item, Reader, Settings, Writer};
 use sig_carrier_serial::{Check, Listener, Options, Place, Port};
-use sig_router::{CarrierHandle, Event, ServerRouter};
+use sig_router::{CarrierHandle, ServerRouter};
 
 /// Lines without check sums.
 pub(crate) const LINES: Dialect = Dialect::Lines(Check::None);
@@ -131,19 +131,4 @@ impl Board {
             }
         }
     }
-}
-
-/// What a listener hears, but for what differs between two senders that do the same: the carrier, generations and times.
-pub(crate) fn told(event: &Event<'_>) -> String {
-    let mut data: Value = event.decode().expect("it is JSON");
-    let is_presence = event.name().is_presence();
-    if let Some(data) = data.as_object_mut().filter(|_| is_presence) {
-        assert!(
-            data.remove("generation")
-                .is_some_and(|generation| generation.is_number())
-        );
-        assert!(data.remove("carrier").is_some_and(|carrier| carrier.is_string()));
-    }
-    let number = if is_presence { 0 } else { event.number() };
-    format!("{}/{} #{number} {data}", event.sender(), event.name())
 }
