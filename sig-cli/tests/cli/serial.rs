@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
-use crate::harness::{Running, Sandbox};
+use crate::harness::{Finished, Running, Sandbox};
 
 /// A board on a pseudo-terminal. Dropping it pulls it out.
 struct Board {
@@ -91,6 +91,60 @@ fn a_board_may_come_late_and_go_and_return() {
     );
     serve.signal("INT");
     serve.finish().expect(0);
+}
+
+/// The router, and three programs that listen to it: four processes.
+#[test]
+fn promise_2_three_processes_on_one_board_hear_the_same() {
+    const EVENTS: u32 = 300;
+    let sandbox = Sandbox::new();
+    let (place, socket) = (sandbox.path().join("ttyTEST"), sandbox.socket());
+    let url = format!("serial://{}", place.display());
+    let mut serve = sandbox.start(&["serve", &socket, &url]);
+    serve.line(&url);
+    let mut listeners = [(); 3].map(|()| {
+        let mut listener = sandbox.start(&["listen", "board", "--json", "--url", &socket]);
+        listener.note("listening");
+        listener
+    });
+    let board = Board::plugged_in(&place);
+    serve.note(&format!("{url}: open: "));
+    let say = |document: String| (&board.master).write_all(format!("{document}\n").as_bytes()).unwrap();
+    say(r#"{"hello":"board","events":["a","b"],"n":0}"#.to_owned());
+    for n in 1..=EVENTS {
+        let event = if n % 3 == 0 { "b" } else { "a" };
+        // Some do not arrive.
+        if n % 7 != 0 {
+            say(format!(r#"{{"event":"{event}","data":{n},"n":{n}}}"#));
+        }
+        // Not all at once: until the router has said how to send them, only so many wait.
+        if n % 21 == 20 {
+            listeners[0].line(&format!("\"data\":{n}}}"));
+        }
+    }
+    for listener in &mut listeners {
+        listener.line(&format!("\"data\":{EVENTS}}}"));
+    }
+    drop(board);
+    let records = listeners.map(|mut listener| {
+        listener.line("#disconnect");
+        listener.signal("INT");
+        let Finished { out, err, .. } = listener.finish().expect(0);
+        (out, err)
+    });
+    assert_eq!(records[0], records[1]);
+    assert_eq!(records[0], records[2]);
+    let (out, err) = &records[0];
+    let heard: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let data: Vec<u64> = heard.iter().filter_map(|event| event["data"].as_u64()).collect();
+    let wanted = (1..=u64::from(EVENTS)).filter(|n| n % 7 != 0);
+    assert_eq!(
+        data,
+        wanted.collect::<Vec<_>>(),
+        "all that the board said, in its order"
+    );
+    let told = err.lines().filter(|note| note.contains("lagged")).count();
+    assert_eq!(told, EVENTS as usize / 7, "each that was lost was told: {err}");
 }
 
 #[test]
