@@ -87,7 +87,7 @@ impl Raw {
 async fn half_handshakes_end_in_time_and_keep_nobody_out_for_long() {
     let few = options()
         .max_pending_handshakes(2)
-        .handshake_timeout(Duration::from_millis(300));
+        .handshake_timeout(Duration::from_secs(1));
     let forwarder = forwarder(Pattern::Pipeline, few).await;
     let (mut silent, mut halfway) = (
         Raw::connect(&front(&forwarder)).await,
@@ -100,7 +100,7 @@ async fn half_handshakes_end_in_time_and_keep_nobody_out_for_long() {
     let began = std::time::Instant::now();
     Raw::connect(&front(&forwarder)).await.ended().await;
     assert!(
-        began.elapsed() < Duration::from_millis(300),
+        began.elapsed() < Duration::from_secs(1),
         "one too many is turned away at once"
     );
     silent.ended().await;
