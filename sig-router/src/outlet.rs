@@ -249,9 +249,9 @@ pub(crate) trait Outlet: fmt::Debug + Send + Sync {
         let _ = event;
     }
 
-    /// The link over which the event comes is lost: it may be told of again.
-    fn lost_link(&self, event: &EventRecord) {
-        let _ = event;
+    /// The event's sender is gone. If it may come back, its numbers go on.
+    fn gone(&self, event: &EventRecord, may_come_back: bool) {
+        let _ = (event, may_come_back);
     }
 
     /// The sender is gone, and with it the last value of the event.

@@ -23,7 +23,8 @@ use crate::burst::Burst;
 use crate::clock;
 use crate::confirm::Receipt;
 use crate::error::RequestError;
-use crate::hub::EventRecord;
+use crate::event::Presence;
+use crate::hub::{EventRecord, may_come_back};
 use crate::outbox::Outbox;
 use crate::outlet::Item;
 use crate::peer::{Arrived, Peer, TICK, bad_frame, content_type};
@@ -241,6 +242,12 @@ impl Link {
             sig_core::CONNECT => event.sender.told_present(),
             sig_core::DISCONNECT => {
                 drop(event.sender.forget_last());
+                let reason = item
+                    .payload()
+                    .decode::<Presence>()
+                    .ok()
+                    .and_then(|presence| presence.reason);
+                event.sender.gone(reason.is_none_or(|reason| may_come_back(&reason)));
                 // It left while listeners were being registered over this link, before it was told that it is there.
                 if !event.sender.told_absent() {
                     return Ok(());

@@ -143,7 +143,7 @@ struct Entry {
     absent: Absent,
 }
 
-/// Whether the link was lost over which the event came, and it was not told of again.
+/// Whether the event's sender was lost, but may come back.
 #[derive(Debug, Clone, Copy)]
 enum Absent {
     No,
@@ -171,8 +171,9 @@ impl Entry {
 /// So few tracks are never looked through.
 const FEW: usize = 1024;
 
-/// So long the track of an event is kept whose link was lost. After a cut the events are told of one after the other, and
-/// until it is its turn an event seems to be no more; but its numbers go on.
+/// So long the track of an event is kept whose sender was lost: its link was cut, and it comes back when that is whole, or that of
+/// this program was. Then the events are told of one after the other, and until it is its turn an event seems to be no more. But
+/// its numbers go on.
 const KEPT: Duration = Duration::from_secs(120);
 
 /// With more tracks than this none is kept for that.
@@ -195,10 +196,10 @@ impl Tracks {
         Some(&mut self.tracks[index].track)
     }
 
-    /// The link over which this event comes is lost. It may be told of again, and its numbers go on.
-    pub(crate) fn lost_link(&mut self, alias: u32) {
+    /// The sender of this event is gone. If it may come back, its numbers go on.
+    pub(crate) fn gone(&mut self, alias: u32, may_come_back: bool) {
         if let Some(index) = self.index(alias) {
-            self.tracks[index].absent = Absent::Lost;
+            self.tracks[index].absent = if may_come_back { Absent::Lost } else { Absent::No };
         }
     }
 

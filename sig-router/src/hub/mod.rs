@@ -31,7 +31,7 @@ pub(crate) use group::{ListenerKey, Target};
 pub(crate) use more_events::MoreEventsError;
 pub(crate) use record::{EventRecord, Owner, SenderRecord};
 pub use senders::SenderInfo;
-pub(crate) use senders::{Added, NewSender, new_series};
+pub(crate) use senders::{Added, NewSender, may_come_back, new_series};
 pub(crate) use trigger::NotNow;
 
 use crate::few::FewMap;

@@ -133,6 +133,18 @@ impl SenderRecord {
             .store(presence.any(|event| event.is_heard()), Ordering::Relaxed);
     }
 
+    /// It is gone. If it may come back, its numbers go on.
+    pub(crate) fn gone(&self, may_come_back: bool) {
+        let events: Vec<_> = self.events.lock().values().cloned().collect();
+        for event in events.iter().filter(|event| !event.name().is_presence()) {
+            let snapshot = event.snapshot();
+            snapshot
+                .outlets
+                .iter()
+                .for_each(|(outlet, _)| outlet.gone(event, may_come_back));
+        }
+    }
+
     /// Whether another router tells of it, and somebody hears that who does not name it.
     pub(super) fn is_mirrored(&self) -> bool {
         self.mirrored.load(Ordering::Relaxed) && self.events.lock().values().any(|event| event.has_broad_listeners())

@@ -169,6 +169,7 @@ impl Hub {
                 .iter()
                 .for_each(|(outlet, _)| outlet.settle(event));
         }
+        sender.gone(may_come_back(reason.as_str()));
         let disconnect = sender.event(sig_core::DISCONNECT);
         let shown = disconnect.as_ref().map(|event| self.show(event, &presence, owner));
         for event in forgotten {
@@ -231,14 +232,12 @@ impl Hub {
         for record in records {
             record.set_mirrored(false);
             record.link_lost();
-            // One that is known to have left does not come back with the same numbers.
+            // Of one that has left it is known whether it may come back.
             let has_left = record
                 .event(sig_core::CONNECT)
                 .is_some_and(|connect| connect.last().is_none());
-            let events: Vec<_> = record.events.lock().values().cloned().collect();
-            for event in events.iter().filter(|_| !has_left) {
-                let snapshot = event.snapshot();
-                snapshot.outlets.iter().for_each(|(outlet, _)| outlet.lost_link(event));
+            if !has_left {
+                record.gone(true);
             }
             self.tell_lost(&record, reason);
             drop(record.forget_last());
@@ -313,6 +312,11 @@ impl Hub {
         senders.sort_by(|a, b| a.name.cmp(&b.name));
         senders
     }
+}
+
+/// Whether a sender that left for this reason may come back as the same: all but those whose programs said goodbye.
+pub(crate) fn may_come_back(reason: &str) -> bool {
+    ![Reason::Removed, Reason::Closed].map(Reason::as_str).contains(&reason)
 }
 
 /// Calls the functions that listen to a presence event.

@@ -193,8 +193,8 @@ impl Outlet for ListenerQueue {
         self.ready.wake();
     }
 
-    fn lost_link(&self, event: &EventRecord) {
-        self.hold().tracks.lost_link(event.alias);
+    fn gone(&self, event: &EventRecord, may_come_back: bool) {
+        self.hold().tracks.gone(event.alias, may_come_back);
     }
 
     fn has_room(&self) -> bool {
