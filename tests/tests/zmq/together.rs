@@ -132,5 +132,10 @@ async fn everybody_hears_everybody_in_order_and_a_killed_program_leaves() {
     dealer.kill().await;
     let left = soon("its leaving", leaves.recv()).await.unwrap().unwrap();
     let left = left.decode::<Presence>().unwrap();
-    assert_eq!((left.reason.as_deref(), &*left.carrier), (Some("closed"), "zmq"));
+    // The system closes the link of a program that was killed, or breaks it where something came that was not read.
+    let reason = left.reason.as_deref().unwrap_or_default();
+    assert!(
+        ["closed", "link_lost"].contains(&reason) && left.carrier == "zmq",
+        "{left:?}"
+    );
 }
