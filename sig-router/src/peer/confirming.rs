@@ -32,9 +32,12 @@ impl Peer {
         };
         let peer = Arc::clone(self);
         self.tasks.spawn("confirming", async move {
-            let _ = peer.gone.run_until_cancelled(tally.result()).await;
+            // Over a link that ends nothing more is said: what was not dealt with until then is lost, and not pending.
+            let result = peer.gone.run_until_cancelled(tally.result()).await;
             drop(permit);
-            peer.reply_counts(id, &tally);
+            if result.is_some() {
+                peer.reply_counts(id, &tally);
+            }
         });
     }
 
