@@ -29,6 +29,12 @@ const RESETS: Duration = Duration::from_millis(100);
 /// When the timer looks again where nothing is due.
 const FAR_OFF: Duration = Duration::from_secs(3600);
 
+/// A timer that fires this late shows that the program did not run meanwhile.
+const LATE: Duration = Duration::from_secs(1);
+
+/// How often something is read before it is looked again what is to be written.
+const READS: usize = 16;
+
 /// How long what was said last may take to go out.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -161,25 +167,45 @@ impl<L: Line> Drive<L> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.make_up();
         loop {
-            if let Some(event) = self.next_item() {
-                return Poll::Ready(event);
-            }
+            // What came first, for it may be what is waited for.
+            let mut reads = 0;
+            let is_quiet = loop {
+                if let Some(event) = self.next_item() {
+                    return Poll::Ready(event);
+                }
+                if reads == READS {
+                    break false;
+                }
+                match self.receive(cx) {
+                    Poll::Ready(Ok(true)) => reads += 1,
+                    Poll::Ready(Ok(false)) => return self.lost(None),
+                    Poll::Ready(Err(error)) => return self.lost(Some(error)),
+                    Poll::Pending => break true,
+                }
+            };
             if let Err(error) = self.send(cx) {
                 return self.lost(Some(error));
             }
             if let Some(end) = self.closed() {
                 return Poll::Ready(Event::Closed(end));
             }
-            match self.receive(cx) {
-                Poll::Ready(Ok(true)) => continue,
-                Poll::Ready(Ok(false)) => return self.lost(None),
-                Poll::Ready(Err(error)) => return self.lost(Some(error)),
-                Poll::Pending => {}
-            }
-            if self.timer.as_mut().poll(cx).is_pending() {
+            if is_quiet && self.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// Holds it against nobody that this program did not run for a while.
+    fn make_up(&mut self) {
+        let late = self.timer.deadline().elapsed();
+        if late < LATE {
+            return;
+        }
+        self.timer.as_mut().reset(Instant::now());
+        if let Some(link) = &self.link {
+            link.lock().engine.paused(late);
         }
     }
 

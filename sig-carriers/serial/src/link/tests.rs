@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::Options;
-use crate::framing::Writer;
+use crate::framing::{Reader, Settings, Writer};
+use crate::sim::Cable;
 
 /// One direction of a line.
 #[derive(Default)]
@@ -341,6 +343,42 @@ proptest! {
                 engine.next_segment(now);
             }
             world.now += Duration::from_millis(3);
+        }
+    }
+}
+
+fn opened(event: Event) -> Option<Stream> {
+    match event {
+        Event::Opened(stream) => Some(stream),
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_was_stopped_does_not_hold_it_against_the_other_side() {
+    let (_cable, near, far) = Cable::new(115_200, 1);
+    let pace = Pace::from(&Options::new());
+    let mut dials = Drive::dial(near, Reader::new(Settings::default()), pace);
+    let mut listens = Drive::listen(far, Reader::new(Settings::default()), pace);
+    let (mut one, mut other) = (None, None);
+    while one.is_none() || other.is_none() {
+        tokio::select! {
+            event = dials.next() => one = opened(event).or(one),
+            event = listens.next() => other = opened(event).or(other),
+        }
+    }
+    let (mut one, mut other) = (one.unwrap(), other.unwrap());
+    let mut heard = [0; 1];
+    for stopped in [0, 60, 60] {
+        one.write_all(b"?").await.unwrap();
+        // It goes out and is waited for, and then nobody runs for a minute.
+        let waiting = tokio::time::timeout(Duration::from_secs(1), dials.next()).await;
+        assert!(waiting.is_err(), "{waiting:?}");
+        tokio::time::advance(Duration::from_secs(stopped)).await;
+        tokio::select! {
+            read = other.read_exact(&mut heard) => assert_eq!((read.unwrap(), &heard), (1, b"?")),
+            event = dials.next() => panic!("{event:?}"),
+            event = listens.next() => panic!("{event:?}"),
         }
     }
 }

@@ -242,6 +242,11 @@ impl Engine {
         }
     }
 
+    /// This side did not run for so long, and could not have heard an answer.
+    pub fn paused(&mut self, time: Duration) {
+        self.expecting = self.expecting.map(|since| since + time);
+    }
+
     /// A segment came.
     pub fn take(&mut self, segment: &Bytes, now: Duration) {
         let Some(parsed) = Segment::parse(segment) else { return };
