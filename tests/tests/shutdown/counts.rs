@@ -19,8 +19,9 @@ const EVENTS: u64 = 1000;
 
 const GRACE: Duration = Duration::from_millis(400);
 
-/// How much later than its deadline `close` may return.
-const TOLERANCE: Duration = Duration::from_millis(50);
+/// How much later than its deadline `close` may return: a machine may be busy. What it must not wait for takes longer by far, and in
+/// paused time it is exact.
+const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Closes within [`GRACE`] and checks that it ends by its deadline.
 async fn by_the_deadline(closing: impl Future<Output = Closed>) -> Closed {
