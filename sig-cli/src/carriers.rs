@@ -39,7 +39,7 @@ pub(crate) fn check(url: &CarrierUrl) -> Result<(), CarrierError> {
 pub(crate) fn listen(url: &CarrierUrl) -> Result<(Arc<dyn Carrier>, CarrierUrl), CarrierError> {
     let schemes = schemes();
     if url.scheme() == "ipc" {
-        let carrier = sig_carrier_ipc::listen(url.address())?;
+        let carrier = sig_carrier_ipc::IpcFactory.listener(url)?;
         let found = format!("ipc://{}", carrier.medium().path().display()).parse()?;
         return Ok((Arc::new(carrier), found));
     }

@@ -1,6 +1,7 @@
 //! Carrier addresses as text: `scheme://address?option=value`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::error::CarrierError;
@@ -60,6 +61,33 @@ impl CarrierUrl {
         }
     }
 
+    /// The value of an option that is a number of bytes: `70000`, `64KiB`, `100MiB` or `1GiB`.
+    ///
+    /// # Errors
+    ///
+    /// [`CarrierError::Address`] saying how to write it, and which sizes there may be.
+    ///
+    /// ```
+    /// use sig_core::CarrierUrl;
+    ///
+    /// let url: CarrierUrl = "tcp://localhost:3000?max_frame=100MiB".parse()?;
+    /// assert_eq!(url.size_option("max_frame", 65_536..=1 << 30)?, Some(104_857_600));
+    /// # Ok::<(), sig_core::CarrierError>(())
+    /// ```
+    pub fn size_option(&self, name: &str, allowed: RangeInclusive<usize>) -> Result<Option<usize>, CarrierError> {
+        let Some(text) = self.option(name) else {
+            return Ok(None);
+        };
+        match size(text).filter(|bytes| allowed.contains(bytes)) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(self.error(format!(
+                "{name} is a number of bytes, such as 70000, 64KiB or 100MiB, from {} to {}",
+                allowed.start(),
+                allowed.end()
+            ))),
+        }
+    }
+
     /// An error about this address.
     #[must_use]
     pub fn error(&self, why: impl Into<String>) -> CarrierError {
@@ -68,6 +96,15 @@ impl CarrierUrl {
             why: why.into(),
         }
     }
+}
+
+fn size(text: &str) -> Option<usize> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let written = units
+        .into_iter()
+        .find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, bits)));
+    let (digits, bits) = written.unwrap_or((text, 0));
+    digits.parse::<usize>().ok()?.checked_mul(1 << bits)
 }
 
 impl FromStr for CarrierUrl {
@@ -165,6 +202,24 @@ mod tests {
         assert_eq!((url.option("vid"), url.option("sn")), (Some("2341"), Some("0001")));
         let url: CarrierUrl = "Serial:COM12".parse().unwrap();
         assert_eq!((url.scheme(), url.address()), ("serial", "COM12"));
+    }
+
+    #[test]
+    fn sizes_have_units_and_bounds() {
+        let size = |value: &str| {
+            let url: CarrierUrl = format!("tcp://h:1?max_frame={value}").parse().unwrap();
+            url.size_option("max_frame", 1024..=1 << 30)
+        };
+        for (text, bytes) in [("1024", 1024), ("1KiB", 1024), ("100MiB", 100 << 20), ("1GiB", 1 << 30)] {
+            assert_eq!(size(text).unwrap(), Some(bytes));
+        }
+        for bad in ["1023", "2GiB", "1MB", "MiB", "-1", "99999999999999GiB", ""] {
+            let error = size(bad).unwrap_err().to_string();
+            let wanted = "max_frame is a number of bytes, such as 70000, 64KiB or 100MiB, from 1024 to 1073741824";
+            assert_eq!(error, format!("address tcp://h:1?max_frame={bad}: {wanted}"));
+        }
+        let url: CarrierUrl = "tcp://h:1".parse().unwrap();
+        assert_eq!(url.size_option("max_frame", 0..=1).unwrap(), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use sig_core::{Carrier, CarrierError, CarrierFactory, CarrierUrl, Dialect, Strea
 
 use crate::{Dialer, Listener, Options};
 
-/// Makes carriers of `tcp://HOST:PORT`, with the option `dialect=auto|sig1|pysig`.
+/// Makes carriers of `tcp://HOST:PORT`, with the options `dialect=auto|sig1|pysig` and `max_frame=BYTES`.
 #[derive(Debug, Clone, Default)]
 pub struct TcpFactory {
     options: Options,
@@ -24,18 +24,24 @@ impl CarrierFactory for TcpFactory {
     fn listen(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {
         let dialect = dialect(url)?;
         let listener = Listener::bind_with(url.address(), self.options)?;
-        Ok(Arc::new(StreamCarrier::new(listener).with_dialect(dialect)))
+        Ok(Arc::new(
+            StreamCarrier::new(listener)
+                .with_dialect(dialect)
+                .with_options_of(url)?,
+        ))
     }
 
     fn dial(&self, url: &CarrierUrl) -> Result<Arc<dyn Carrier>, CarrierError> {
         let dialect = dialect(url)?;
         let dialer = Dialer::with_options(url.address(), self.options)?;
-        Ok(Arc::new(StreamCarrier::new(dialer).with_dialect(dialect)))
+        Ok(Arc::new(
+            StreamCarrier::new(dialer).with_dialect(dialect).with_options_of(url)?,
+        ))
     }
 }
 
 fn dialect(url: &CarrierUrl) -> Result<Dialect, CarrierError> {
-    url.expect_options(&["dialect"])?;
+    url.expect_options(&["dialect", "max_frame"])?;
     match url.option("dialect") {
         None | Some("auto") => Ok(Dialect::Auto),
         Some("sig1") => Ok(Dialect::Sig1),

@@ -28,6 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use halves::Halves;
 pub use link::Link;
 
+use crate::HELLO_MAX_FRAME;
 use crate::batch::Batch;
 use crate::carrier::{Carrier, Profile};
 use crate::client::{ClientId, Disconnect, PeerInfo};
@@ -35,6 +36,7 @@ use crate::codec::{Codec, Json};
 use crate::error::{CarrierError, CodecError};
 use crate::message::Message;
 use crate::uplink::Uplink;
+use crate::url::CarrierUrl;
 use door::Entrance;
 use writer::Writers;
 
@@ -127,12 +129,14 @@ pub enum Dialect {
 /// peer's JSON; everything else is refused. A peer that has not said anything yet is no client and holds no buffer; it
 /// may stay silent as long as its [`Link`] has patience, and beyond 512 silent ones the oldest is let go.
 ///
-/// Frames are bounded by [`Client::max_frame`](crate::Client::max_frame). A peer that breaks the protocol loses its own
+/// Frames are bounded by [`Client::max_frame`](crate::Client::max_frame), after the hello by the smaller one of both ends'
+/// [limits](Self::with_max_frame). A peer that breaks the protocol loses its own
 /// link and nothing else happens.
 pub struct StreamCarrier<M: Medium> {
     medium: M,
     dialect: Dialect,
     codec: Option<Box<dyn Codec>>,
+    max_frame: Option<usize>,
     /// Whether a peer that was dialled spoke sig/1 once.
     spoke_sig1: AtomicBool,
     entrance: Entrance,
@@ -153,6 +157,7 @@ impl<M: Medium> StreamCarrier<M> {
             medium,
             dialect,
             codec: None,
+            max_frame: None,
             spoke_sig1: AtomicBool::new(false),
             entrance: Entrance::default(),
             writers: Arc::default(),
@@ -172,6 +177,31 @@ impl<M: Medium> StreamCarrier<M> {
             codec: Some(Box::new(codec)),
             ..self
         }
+    }
+
+    /// The carrier with frames of at most so many bytes, instead of the medium's own limit, which is
+    /// [`DEFAULT_MAX_FRAME`](crate::DEFAULT_MAX_FRAME) as a rule. Both ends hold a whole frame in memory, and the smaller
+    /// limit of the two holds: an event or answer that is larger is refused where it is sent.
+    #[must_use]
+    pub fn with_max_frame(self, bytes: usize) -> Self {
+        Self {
+            max_frame: Some(bytes.clamp(HELLO_MAX_FRAME, MOST_FRAME)),
+            ..self
+        }
+    }
+
+    /// The carrier as the option `max_frame` of its URL says, which has units as in
+    /// [`CarrierUrl::size_option`](crate::CarrierUrl::size_option). For factories.
+    ///
+    /// # Errors
+    ///
+    /// [`CarrierError::Address`] if there is such an option and it is no size from 64 KiB to 1 GiB.
+    pub fn with_options_of(self, url: &CarrierUrl) -> Result<Self, CarrierError> {
+        let max_frame = url.size_option("max_frame", HELLO_MAX_FRAME..=MOST_FRAME)?;
+        Ok(Self {
+            max_frame: max_frame.or(self.max_frame),
+            ..self
+        })
     }
 
     /// The medium.
@@ -228,7 +258,11 @@ impl<M: Medium> Carrier for StreamCarrier<M> {
     }
 
     fn profile(&self) -> Profile {
-        self.medium.profile()
+        let profile = self.medium.profile();
+        match self.max_frame {
+            Some(bytes) => profile.with_max_frame(bytes),
+            None => profile,
+        }
     }
 
     fn codec(&self) -> &dyn Codec {
@@ -254,6 +288,9 @@ impl<M: Medium> fmt::Debug for StreamCarrier<M> {
             .finish()
     }
 }
+
+/// The largest limit of frames that can be set.
+const MOST_FRAME: usize = 1 << 30;
 
 /// How long a link that ends may take to say goodbye: to finish what is being written, and to let the peer read it.
 const GOODBYE: Duration = Duration::from_millis(500);

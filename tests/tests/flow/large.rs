@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use sig_conformance::FaultyCarrier;
-use sig_core::Carrier;
-use sig_router::{Payload, Request};
+use sig_core::{Carrier, Schemes};
+use sig_router::{ClientRouter, Payload, Request, ServerRouter};
 use sig_tests::counted::counted;
-use sig_tests::rig::{TcpServer, soon};
+use sig_tests::rig::{TcpServer, lasting_address, soon};
 use sig_tests::trips::Trips;
 use tokio::time::Instant;
 
@@ -63,6 +63,54 @@ async fn events_of_all_sizes_arrive_whole_and_in_order() {
         }
     }
     drop(soon("all is sent", sending).await);
+}
+
+/// As a program or the command line names them.
+fn schemes() -> Schemes {
+    Schemes::new()
+        .with("tcp", sig_carrier_tcp::TcpFactory::default())
+        .with("ipc", sig_carrier_ipc::IpcFactory)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_are_as_large_as_both_ends_allow() {
+    const LARGER: usize = 20 * MEBIBYTE;
+    let directory = tempfile::tempdir().unwrap();
+    let tcp = format!("tcp://{}", lasting_address());
+    let ipc = format!("ipc://{}", directory.path().join("large.sock").display());
+    for url in [tcp, ipc] {
+        let larger = format!("{url}?max_frame=64MiB");
+        let server = ServerRouter::new().unwrap();
+        let _serving = server.attach(schemes().listen(&larger).unwrap());
+        let client = |url: &str| ClientRouter::connect(schemes().dial(url).unwrap()).unwrap();
+        let (giver, taker, usual) = (client(&larger), client(&larger), client(&url));
+        let mut whole = taker.listen_remote("camera/frame").await.unwrap();
+        let mut missed = usual.listen_remote("camera/frame").await.unwrap();
+        let camera = giver
+            .add_remote_sender("camera")
+            .event("frame")
+            .connect()
+            .await
+            .unwrap();
+        let signal = camera.signal("frame").unwrap();
+        for (seed, size) in [(1, LARGER), (2, 1)] {
+            signal.trigger(&Payload::from_bytes(data(size, seed))).await.unwrap();
+            let event = soon("an event", whole.next()).await.unwrap().unwrap();
+            assert!(*event.bytes().unwrap() == *data(size, seed), "{size} bytes over {url}");
+        }
+        // Who takes no such frames is told that one is missing, and sends none.
+        let missing = soon("what is missing", missed.next()).await.unwrap().unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "1 of the events frame of sender camera were lost to this listener"
+        );
+        let event = soon("the next event", missed.next()).await.unwrap().unwrap();
+        assert_eq!(event.number(), 2);
+        let other = usual.add_remote_sender("other").event("frame").connect().await.unwrap();
+        let too_large = Payload::from_bytes(data(LARGER, 3));
+        let refused = other.signal("frame").unwrap().trigger(&too_large).await.unwrap_err();
+        assert!(refused.to_string().contains("over the limit of 1677"), "{refused}");
+    }
 }
 
 /// The client sends over a line on which that goes at one MiB in a second; the clock is to be paused.
