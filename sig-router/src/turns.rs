@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Most functions of one router that may block at the same time. More wait for their turn, so that those that block leave
 /// threads for the links: a runtime has 512 for what blocks, unless told otherwise.
-pub(crate) const MAX_BLOCKING: usize = 128;
+const MAX_BLOCKING: usize = 128;
 
 /// Leave for functions to block their thread, for those that were called because of what came over a link.
 ///
@@ -41,6 +41,12 @@ impl Turns {
             // It is never closed.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// A turn that is free now. For those whom somebody with a turn may be waiting for: were they to wait too, it would be
+    /// for each other.
+    pub(crate) fn free(&self) -> Option<Turn<'_>> {
+        self.0.try_acquire().ok().map(Turn)
     }
 }
 

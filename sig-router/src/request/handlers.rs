@@ -57,9 +57,9 @@ impl Function {
         (self.call)(request)
     }
 
-    /// The same, for a task: one that may block has its turn, and the thread's other tasks another thread. To find that
-    /// takes some microseconds, so not for one that is known to be quick.
-    async fn call_in_turn(&self, request: Request, turns: &Turns) -> Result<RawJson, RequestError> {
+    /// The same, for a task: one that may block has a turn if one is free, and the thread's other tasks another thread. To
+    /// find that takes some microseconds, so not for one that is known to be quick.
+    fn call_in_turn(&self, request: Request, turns: &Turns) -> Result<RawJson, RequestError> {
         let call = || {
             let began = Instant::now();
             let answer = self.call(request);
@@ -69,7 +69,10 @@ impl Function {
         if self.is_quick.load(Ordering::Relaxed) || !Turns::has_workers() {
             return call();
         }
-        turns.next().await.run(call)
+        match turns.free() {
+            Some(turn) => turn.run(call),
+            None => call(),
+        }
     }
 }
 
@@ -119,7 +122,7 @@ impl Handler {
         let answer = async move {
             match self {
                 Self::Sync(function) => match turns {
-                    Some(turns) => function.call_in_turn(request, &turns).await,
+                    Some(turns) => function.call_in_turn(request, &turns),
                     None => function.call(request),
                 },
                 Self::Async(handler) => handler(request).await,

@@ -175,6 +175,49 @@ fn with_stuck_functions() {
     runtime.shutdown_background();
 }
 
+/// Functions that listen may all wait for one that answers.
+#[test]
+fn a_function_answers_although_all_that_may_block_do() {
+    crate::support::soon("the answer", || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(asking_those_that_all_block());
+        runtime.shutdown_background();
+    });
+}
+
+async fn asking_those_that_all_block() {
+    const MAY_BLOCK: usize = 128;
+    let server = beating_server(HEARTBEAT);
+    let client = server.client();
+    let (release, stuck) = mpsc::sync_channel::<()>(0);
+    let (calls, stuck) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(stuck)));
+    let block = || {
+        let (calls, stuck) = (Arc::clone(&calls), Arc::clone(&stuck));
+        move |_: &Event<'_>| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            let _ = stuck.lock().unwrap().recv();
+        }
+    };
+    let _listeners: Vec<_> = (0..MAY_BLOCK)
+        .map(|_| server.router.add_listener("s/e", block()).unwrap())
+        .collect();
+    let release = Mutex::new(Some(release));
+    let _releasing = server
+        .router
+        .add_sender("release")
+        .request("them", move |_: Request| Ok(release.lock().unwrap().take().is_some()))
+        .connect()
+        .unwrap();
+    let sender = client.add_remote_sender("s").event("e").connect().await.unwrap();
+    sender.signal("e").unwrap().trigger(&1).await.unwrap();
+    holds("all of them block", || calls.load(Ordering::SeqCst) == MAY_BLOCK).await;
+    let released = client.remote_request("release", "them", &()).timeout(WAIT).await;
+    assert!(released.unwrap().parse::<bool>().unwrap());
+}
+
 /// The same with the threads that a blocking router brings along.
 #[test]
 fn functions_of_a_blocking_router_that_block_hold_up_nobody_else() {
