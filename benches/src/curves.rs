@@ -7,7 +7,7 @@ use crate::compare::{budget, measure, prepare, raise_limits, warn_of_load};
 use crate::error::Failure;
 use crate::options::Options;
 use crate::results::{Results, show_curve, write_curves, write_document, write_json};
-use crate::systems::{Broker, System, all};
+use crate::systems::{Broker, System, Use, all};
 use crate::works::{Budget, Figures, Idle, Shape, Work};
 
 /// What is varied, and what is looked at.
@@ -61,11 +61,8 @@ fn curve(
 
 fn curves() -> Vec<Curve> {
     const BROKER: &[&str] = &["broker_us_per_delivery"];
-    // Powers of four. The largest payload that goes into a frame of the default size is a little below 16 MiB.
-    let sizes: Vec<u64> = (2..=13)
-        .map(|power| 1u64 << (2 * power))
-        .map(|size| if size == 1 << 24 { size - 1024 } else { size })
-        .collect();
+    // Powers of four.
+    let sizes: Vec<u64> = (2..=13).map(|power| 1u64 << (2 * power)).collect();
     vec![
         curve(
             "size",
@@ -115,7 +112,7 @@ fn curves() -> Vec<Curve> {
 fn is_beyond(system: &dyn System, point: &Point) -> bool {
     const MIB: usize = 1 << 20;
     let largest = match system.name() {
-        name if name.starts_with("sig") => 16 * MIB - 1024,
+        "sig-zmq" => 16 * MIB - 1024,
         "nats" => MIB,
         _ => usize::MAX,
     };
@@ -141,6 +138,14 @@ impl Work for Point {
     fn suits(&self, system: &dyn System) -> bool {
         let has_idle = self.beside == 0 || system.has("idle");
         self.shape.suits(system) && has_idle && !is_beyond(system, self)
+    }
+
+    fn needs(&self) -> Use {
+        // With what surrounds them they are over a limit of 16 MiB.
+        match self.shape.size {
+            ..0x00ff_0000 => Use::Events,
+            _ => Use::LargeEvents,
+        }
     }
 
     fn run(&self, system: &dyn System, broker: &Broker, budget: Budget, _: &Results) -> Result<Figures, Failure> {

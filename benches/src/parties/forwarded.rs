@@ -38,6 +38,12 @@ async fn socket(kind: Kind, endpoint: &str) -> Result<Socket, Failure> {
     Ok(Socket::open(kind, options())?.connect(endpoint).await?)
 }
 
+/// For requests, one at a time.
+async fn dealer(endpoint: &str) -> Result<Socket, Failure> {
+    let options = options().low_latency(true);
+    Ok(Socket::open(Kind::Dealer, options)?.connect(endpoint).await?)
+}
+
 async fn forward(pattern: Pattern, front: &str, back: &str) -> Result<(), Failure> {
     let forwarder = Forwarder::of(pattern)
         .bind_front(front)
@@ -141,7 +147,7 @@ async fn ping(args: &Args, front: &str, back: &str) -> Result<(), Failure> {
 }
 
 async fn answer(back: &str) -> Result<(), Failure> {
-    let socket = socket(Kind::Dealer, back).await?;
+    let socket = dealer(back).await?;
     tokio::time::sleep(SETTLE).await;
     ready();
     loop {
@@ -151,7 +157,7 @@ async fn answer(back: &str) -> Result<(), Failure> {
 }
 
 async fn ask(args: &Args, front: &str) -> Result<(), Failure> {
-    let socket = socket(Kind::Dealer, front).await?;
+    let socket = dealer(front).await?;
     let stamper = Stamper::new(args.size, 0);
     ready();
     round_trips(args, async |sequence| {

@@ -10,6 +10,7 @@ mod summary;
 mod table;
 
 use std::collections::BTreeMap;
+use std::iter::zip;
 
 pub(crate) use curve::{show as show_curve, write as write_curves};
 pub(crate) use document::write as write_document;
@@ -81,20 +82,41 @@ impl Results {
         system.median(metric)
     }
 
-    /// The best median of a metric among the systems of a side.
+    /// So many times the other system's: the median of what it is in each round, so that what slows the machine for a while does
+    /// not count.
+    pub(crate) fn ratio(&self, work: &str, metric: &str, of: &str, to: &str) -> Option<f64> {
+        let ratios: Vec<_> = zip(self.rounds(work, of, metric)?, self.rounds(work, to, metric)?)
+            .map(|(one, other)| one / other)
+            .collect();
+        Some(median(&ratios)).filter(|ratio| ratio.is_finite())
+    }
+
+    fn rounds(&self, work: &str, system: &str, metric: &str) -> Option<&[f64]> {
+        let system = self.of(work).iter().find(|known| known.name == system)?;
+        system.rounds(metric)
+    }
+
+    /// The system of a side that has the best median of a metric.
     pub(crate) fn best(
         &self,
         work: &str,
         metric: &str,
         more_is_better: bool,
         among: impl Fn(Side) -> bool,
-    ) -> Option<f64> {
+    ) -> Option<&'static str> {
         let systems = self.of(work).iter().filter(|system| among(system.side));
         let medians = systems
-            .filter_map(|system| system.median(metric))
+            .filter_map(|system| Some((system.name, system.median(metric)?)))
             // What is too little to be measured says nothing.
-            .filter(|value| value.is_finite() && (more_is_better || *value > 0.0));
-        medians.reduce(|one, other| if (one > other) == more_is_better { one } else { other })
+            .filter(|(_, value)| value.is_finite() && (more_is_better || *value > 0.0));
+        let best = medians.reduce(|one, other| {
+            if (one.1 > other.1) == more_is_better {
+                one
+            } else {
+                other
+            }
+        });
+        best.map(|(name, _)| name)
     }
 }
 
@@ -112,8 +134,12 @@ fn side_color(side: Side, number: usize) -> &'static str {
 impl OfSystem {
     /// The median of a metric.
     pub(crate) fn median(&self, metric: &str) -> Option<f64> {
+        self.rounds(metric).map(median)
+    }
+
+    fn rounds(&self, metric: &str) -> Option<&[f64]> {
         let (_, values) = self.metrics.iter().find(|(known, _)| *known == metric)?;
-        Some(median(values))
+        Some(values)
     }
 }
 
@@ -142,9 +168,22 @@ mod tests {
         }
         assert_eq!(results.median("w", "ours", "m"), Some(20.0));
         let peers = |side| side == Side::Peer;
-        assert_eq!(results.best("w", "m", true, peers), Some(2.5));
-        assert_eq!(results.best("w", "m", false, peers), Some(2.0));
+        assert_eq!(results.best("w", "m", true, peers), Some("b"));
+        assert_eq!(results.best("w", "m", false, peers), Some("a"));
         assert_eq!(results.best("w", "other", false, peers), None);
         assert_eq!(median(&[4.0, 2.0]), 3.0);
+    }
+
+    #[test]
+    fn a_ratio_is_taken_round_by_round() {
+        let mut results = Results::default();
+        // The machine was slow in the second round, and when only one of them had its turn.
+        for (one, other) in [(10.0, 5.0), (100.0, 50.0), (12.0, 6.0)] {
+            results.add("w", "one", Side::Ours, &vec![("m", one)]);
+            results.add("w", "other", Side::Peer, &vec![("m", other)]);
+        }
+        results.add("w", "one", Side::Ours, &vec![("m", 100.0)]);
+        assert_eq!(results.ratio("w", "m", "one", "other"), Some(2.0));
+        assert_eq!(results.ratio("w", "m", "one", "nobody"), None);
     }
 }

@@ -21,12 +21,12 @@ struct Must {
 /// So many times the best peer.
 fn times_peer(results: &Results, work: &str, metric: &str, more_is_better: bool) -> Option<f64> {
     let best = results.best(work, metric, more_is_better, |side| side == Side::Peer)?;
-    Some(results.median(work, OURS, metric)? / best)
+    results.ratio(work, metric, OURS, best)
 }
 
 /// So many times another system.
 fn times(results: &Results, work: &str, metric: &str, other: &str) -> Option<f64> {
-    Some(results.median(work, OURS, metric)? / results.median(work, other, metric)?)
+    results.ratio(work, metric, OURS, other)
 }
 
 /// The worst ratio of ipc to TCP over all rows that tell how fast it is: at least 1 where ipc is better everywhere.
@@ -41,34 +41,25 @@ fn worst_of_ipc(results: &Results) -> Option<f64> {
 }
 
 fn ratio_of_ipc(results: &Results, work: &str, metric: &str) -> Option<f64> {
-    Some(results.median(work, "sig-ipc", metric)? / results.median(work, OURS, metric)?)
+    results.ratio(work, metric, "sig-ipc", OURS)
 }
 
 /// The worse ratio of ZeroMQ to TCP.
 fn worst_of_zmq(results: &Results) -> Option<f64> {
-    let ratios = ["1to1-64", "1to8-64"].map(|work| {
-        let zmq = results.median(work, "sig-zmq", DELIVERIES)?;
-        Some(zmq / results.median(work, OURS, DELIVERIES)?)
-    });
+    let ratios = ["1to1-64", "1to8-64"].map(|work| results.ratio(work, DELIVERIES, "sig-zmq", OURS));
     ratios.into_iter().flatten().reduce(f64::min)
 }
 
 /// Our forwarder beside libzmq's proxy, with the same clients: the worse ratio of both makes of them.
 fn worst_of_forwarder(results: &Results) -> Option<f64> {
-    let ratio = |ours, theirs| {
-        let rate = |system| results.median("1to1-64", system, DELIVERIES);
-        Some(rate(ours)? / rate(theirs)?)
-    };
+    let ratio = |ours, theirs| results.ratio("1to1-64", DELIVERIES, ours, theirs);
     let ratios = [ratio("forward", "zmq"), ratio("forward-omq", "zmq-omq")];
     ratios.into_iter().flatten().reduce(f64::min)
 }
 
 /// The worse round trip, of events and of requests.
 fn trip_of_forwarder(results: &Results, ours: &str, theirs: &str) -> Option<f64> {
-    let ratios = ["event-trip", "request-trip"].map(|work| {
-        let trip = |system| results.median(work, system, "p50_us");
-        Some(trip(ours)? / trip(theirs)?)
-    });
+    let ratios = ["event-trip", "request-trip"].map(|work| results.ratio(work, "p50_us", ours, theirs));
     ratios.into_iter().flatten().reduce(f64::max)
 }
 

@@ -86,8 +86,8 @@ pub(crate) fn show(results: &Results) -> String {
                 cell(metric, value) + &losses(results, work, system, metric)
             }));
             if at == 0 {
-                let ratio = value.zip(best).map(|(value, best)| format!("{:.2}", value / best));
-                row.push(ratio.unwrap_or_default());
+                let ratio = best.and_then(|best| results.ratio(work, metric, system, best));
+                row.push(ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}")));
             }
         }
         if row.iter().skip(1).any(|cell| !cell.is_empty()) {

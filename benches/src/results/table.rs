@@ -21,7 +21,7 @@ pub(crate) fn show(results: &Results, work: &dyn Work) -> String {
 fn rows(results: &Results, work: &dyn Work, systems: &[OfSystem]) -> Vec<Vec<String>> {
     let (decides, more_is_better) = work.metric();
     let best = results.best(work.name(), decides, more_is_better, |side| side == Side::Peer);
-    let limit = results.median(work.name(), "ideal", decides);
+    let limit = results.median(work.name(), "ideal", decides).map(|_| "ideal");
     let mut metrics: Vec<&str> = Vec::new();
     for (metric, _) in systems.iter().flat_map(|system| &system.metrics) {
         if !metrics.contains(metric) {
@@ -43,9 +43,10 @@ fn rows(results: &Results, work: &dyn Work, systems: &[OfSystem]) -> Vec<Vec<Str
             let value = system.median(metric);
             row.push(value.map_or_else(|| "-".to_owned(), |value| figure(metric, value)));
             if *metric == decides {
-                let ratio = |other: f64| value.map_or_else(|| "-".to_owned(), |value| format!("{:.2}", value / other));
-                row.extend(best.map(ratio));
-                row.extend(limit.map(ratio));
+                for other in [best, limit].into_iter().flatten() {
+                    let ratio = results.ratio(work.name(), decides, system.name, other);
+                    row.push(ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
+                }
             }
         }
         rows.push(row);

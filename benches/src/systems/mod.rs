@@ -38,6 +38,8 @@ pub(crate) enum Side {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
     Events,
+    /// Of more than 16 MiB, which some brokers take only when told to.
+    LargeEvents,
     Requests,
 }
 

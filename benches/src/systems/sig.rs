@@ -69,13 +69,18 @@ impl System for Sig {
         (many && !matches!(self.carrier, Carrier::Zmq)) || ["sub", "pub", "ping", "pong", "req", "rep"].contains(&role)
     }
 
-    fn broker(&self, _: Use) -> Result<Broker, Failure> {
+    fn broker(&self, of: Use) -> Result<Broker, Failure> {
         let place = tempfile::tempdir()?;
-        let url = match self.carrier {
+        let address = match self.carrier {
             Carrier::Tcp => "tcp://127.0.0.1:0".to_owned(),
             Carrier::Ipc => format!("ipc://{}", place.path().join("sig.sock").display()),
             Carrier::Zmq => "zmq:tcp://127.0.0.1:0".to_owned(),
         };
+        let options = match (of, self.carrier) {
+            (Use::LargeEvents, Carrier::Tcp | Carrier::Ipc) => "?max_frame=128MiB",
+            _ => "",
+        };
+        let url = address + options;
         let mut child = Child::hold("sig serve", &self.sig, ["serve", url.as_str(), "--json"])?;
         let mut listening = None;
         child.wait_for(PATIENCE, |line| {
@@ -86,7 +91,8 @@ impl System for Sig {
             said["ready"].as_bool().filter(|ready| *ready)
         })?;
         let url = listening.ok_or_else(|| child.failed("does not say where it listens"))?;
-        Ok(Broker::at(Some(child), url, place))
+        let place_of = url.split('?').next().unwrap_or_default();
+        Ok(Broker::at(Some(child), format!("{place_of}{options}"), place))
     }
 
     fn party(&self, role: &str, url: &str, rest: &[String]) -> Result<Child, Failure> {

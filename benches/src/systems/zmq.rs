@@ -86,7 +86,7 @@ impl System for Zmq {
     fn broker(&self, of: Use) -> Result<Broker, Failure> {
         let url = format!("tcp://127.0.0.1:{},tcp://127.0.0.1:{}", free_port()?, free_port()?);
         let role = match of {
-            Use::Events => "broker",
+            Use::Events | Use::LargeEvents => "broker",
             Use::Requests => "request-broker",
         };
         let mut child = self.start(self.middle, role, &url, &[])?;

@@ -45,6 +45,10 @@ pub struct Options {
     pub mandatory: bool,
     /// An XPUB or PUB that waits for a subscriber that is full, instead of dropping. Off.
     pub no_drop: bool,
+    /// Writes each message at once, by the task that sends it, instead of many together. For requests, each of which waits for the reply
+    /// to the one before; a flood costs more. DEALER, ROUTER, CLIENT, PAIR and CHANNEL of omq have the choice, REQ and REP always write at
+    /// once. Off.
+    pub low_latency: bool,
     /// How long sending waits at most; without a limit for `None`. No limit.
     pub send_timeout: Option<Duration>,
     /// How long receiving waits at most; without a limit for `None`. No limit.
@@ -53,8 +57,6 @@ pub struct Options {
     pub security: Security,
     /// Which library drives the socket.
     pub library: Library,
-    /// Each message at once instead of many together, where the library has the choice. For requests, which wait for each other.
-    pub(crate) is_prompt: bool,
 }
 
 /// Which ZeroMQ library drives a socket. Both speak the same protocol to the outside; within a process, `inproc` reaches only sockets of the
@@ -107,11 +109,11 @@ impl Default for Options {
             conflate: false,
             mandatory: true,
             no_drop: false,
+            low_latency: false,
             send_timeout: None,
             receive_timeout: None,
             security: Security::Null,
             library: Library::Auto,
-            is_prompt: false,
         }
     }
 }
@@ -198,6 +200,13 @@ impl Options {
     #[must_use]
     pub const fn no_drop(mut self, no_drop: bool) -> Self {
         self.no_drop = no_drop;
+        self
+    }
+
+    /// Sets [`low_latency`](Self::low_latency).
+    #[must_use]
+    pub const fn low_latency(mut self, low_latency: bool) -> Self {
+        self.low_latency = low_latency;
         self
     }
 

@@ -186,7 +186,7 @@ impl Builder {
         }
         let (front, back) = self.pattern.kinds();
         let options = Options {
-            is_prompt: self.pattern == Pattern::Requests,
+            low_latency: self.options.low_latency || self.pattern == Pattern::Requests,
             ..self.options
         };
         // The back first, so that nothing comes in before it can go out.

@@ -58,7 +58,7 @@ pub(super) fn of(options: &Options) -> omq_tokio::Options {
         .conflate(options.conflate)
         .subscription_admission(|asked| asked.prefix.len() <= LONGEST_PREFIX)
         .router_mandatory(options.mandatory);
-    if options.is_prompt {
+    if options.low_latency {
         settings = settings.workload_profile(WorkloadProfile::Latency);
     }
     settings.linger = options.linger;
