@@ -26,14 +26,12 @@ fn name_of(publisher: u64) -> String {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut runtime = match args.role.as_str() {
-        // What has one core has one thread.
-        "omq-ping" | "omq-pong" | "omq-req" | "omq-rep" => tokio::runtime::Builder::new_current_thread(),
+        // What has one core has one thread, and so has `sig forward`.
+        "omq-ping" | "omq-pong" | "omq-req" | "omq-rep" | "omq-broker" | "omq-request-broker" => {
+            tokio::runtime::Builder::new_current_thread()
+        }
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    if args.role.ends_with("broker") {
-        // As `sig forward` has it.
-        runtime.worker_threads(1);
-    }
     runtime.enable_all().build()?.block_on(party(args))
 }
 

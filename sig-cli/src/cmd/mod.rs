@@ -39,11 +39,11 @@ pub(crate) fn run(command: &Command, common: Common) -> Result<Code, Failure> {
         }
         _ => {}
     }
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Command::Forward(_) = command {
+    let mut runtime = match command {
         // To hand a message to another thread costs more than to pass it on.
-        runtime.worker_threads(1);
-    }
+        Command::Forward(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
     let runtime = runtime.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::system("cannot start", &error))?;
     let result = runtime.block_on(async {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::world::{World, bind, drained, until_heard};
+use crate::world::{World, bind, drained, options, until_heard};
 
 pub(crate) const ALL: &[&str] = &["tcp", "ipc", "inproc"];
 
@@ -243,5 +243,50 @@ async fn test_stream() {
         drop(client);
         let bye = server.recv().await.unwrap();
         assert_eq!(bye.into_frames(), [identity, Bytes::new()]);
+    }
+}
+
+/// More than there is room for on the way, so that those who send wait too.
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_of_low_latency_lose_and_reorder_nothing() {
+    const COUNT: u32 = 1_000;
+    let kinds = [
+        (Kind::Router, Kind::Dealer),
+        (Kind::Pair, Kind::Pair),
+        (Kind::Server, Kind::Client),
+        (Kind::Channel, Kind::Channel),
+    ];
+    for transport in ALL {
+        for (here, there) in kinds {
+            let world = World::all(&[*transport]).remove(0);
+            let prompt = options()
+                .library(world.bound)
+                .low_latency(true)
+                .send_high_water(20)
+                .receive_high_water(20);
+            let open = |kind| Socket::open(kind, prompt.clone()).unwrap();
+            let (here, there) = (open(here), open(there));
+            let endpoint = bind(&here, &world.endpoint()).await;
+            there.connect(endpoint).await.unwrap();
+            let sending = async {
+                for number in 0..COUNT {
+                    there.send(Bytes::copy_from_slice(&number.to_be_bytes())).await.unwrap();
+                }
+            };
+            // Each goes straight back to where it came from.
+            let echoing = async {
+                for _ in 0..COUNT {
+                    let message = here.recv().await.unwrap();
+                    here.send(message).await.unwrap();
+                }
+            };
+            let hearing = async {
+                for number in 0..COUNT {
+                    let message = there.recv().await.unwrap();
+                    assert_eq!(message.frame(0), Some(&number.to_be_bytes()[..]), "{there:?}");
+                }
+            };
+            tokio::join!(sending, echoing, hearing);
+        }
     }
 }

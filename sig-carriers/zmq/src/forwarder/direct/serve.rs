@@ -119,10 +119,11 @@ async fn reading(hub: &Hub, end: End, link: &Link, mut codec: Connection, reader
         }
         heard?;
         if codec.accepts_input() {
+            // The end is looked for where nothing is to be read at once, and a task may not read all the time.
             let bytes = tokio::select! {
                 biased;
-                () = &mut stopped => return Ok(()),
                 bytes = reader.read() => bytes?,
+                () = &mut stopped => return Ok(()),
             };
             if bytes.is_empty() {
                 return Ok(());
