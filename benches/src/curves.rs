@@ -113,6 +113,8 @@ fn is_beyond(system: &dyn System, point: &Point) -> bool {
     const MIB: usize = 1 << 20;
     let largest = match system.name() {
         "sig-zmq" => 16 * MIB - 1024,
+        // Of a whole message, with the frame before the payload.
+        "forward" | "zmq-omq" | "forward-omq" => 64 * MIB - 1024,
         "nats" => MIB,
         _ => usize::MAX,
     };

@@ -119,5 +119,5 @@ fn urls_become_carriers() {
         assert!(schemes.dial(url).unwrap().profile().dials);
     }
     let error = schemes.dial("ipc://lab?mode=666").unwrap_err().to_string();
-    assert!(error.contains("takes no option"), "{error}");
+    assert!(error.contains("unknown option mode; known are max_frame"), "{error}");
 }

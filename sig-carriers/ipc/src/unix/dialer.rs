@@ -54,8 +54,7 @@ impl Medium for Dialer {
     }
 
     fn split(io: UnixStream) -> Halves {
-        let (incoming, outgoing) = io.into_split();
-        Halves::new(incoming, outgoing)
+        super::halves::halves(io)
     }
 
     fn profile(&self) -> Profile {

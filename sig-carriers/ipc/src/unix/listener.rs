@@ -84,8 +84,7 @@ impl Medium for Listener {
     }
 
     fn split(io: UnixStream) -> Halves {
-        let (incoming, outgoing) = io.into_split();
-        Halves::new(incoming, outgoing)
+        super::halves::halves(io)
     }
 
     fn close(&self) {

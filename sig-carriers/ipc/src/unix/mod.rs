@@ -1,6 +1,7 @@
 //! Unix-domain sockets.
 
 mod dialer;
+mod halves;
 mod listener;
 mod place;
 mod socket;
