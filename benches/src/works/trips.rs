@@ -9,9 +9,11 @@ use crate::process::cpu_seconds;
 use crate::results::Results;
 use crate::systems::{Broker, PATIENCE, System, Use};
 
-/// Turns are that much shorter and more than usual: a machine that is slower for a second matters more here than elsewhere, and a few
-/// thousand trips tell as much as many.
-const SHORTER: usize = 3;
+/// How much shorter turns are than usual, and how many more: a machine that is slower for a second matters more here than elsewhere,
+/// and a few thousand trips tell as much as many. Those of a quick run are short as they are.
+const fn shorter(budget: Budget) -> usize {
+    if budget.quick { 1 } else { 3 }
+}
 
 #[derive(Debug)]
 pub(super) struct Trips {
@@ -74,11 +76,11 @@ impl Work for Trips {
     }
 
     fn rounds(&self, budget: Budget) -> usize {
-        budget.rounds * SHORTER
+        budget.rounds * shorter(budget)
     }
 
     fn run(&self, system: &dyn System, broker: &Broker, budget: Budget, _: &Results) -> Result<Figures, Failure> {
-        let seconds = budget.seconds / SHORTER as f64;
+        let seconds = budget.seconds / shorter(budget) as f64;
         let words = ["--seconds".to_owned(), seconds.to_string()];
         let _answering = if system.is_one_process() {
             None
