@@ -1,7 +1,7 @@
 //! The two directions of a connection.
 //!
 //! tokio's own stream asks the system about both directions at once. Of a local socket it then hears each time that the
-//! peer has read something, which wakes a process that waits for something else: a fifth of a round trip. Here the system
+//! peer has read something, which wakes a process that waits for something else: a sixth of a round trip. Here the system
 //! is asked about a direction while somebody waits for it.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
