@@ -7,7 +7,6 @@ use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 use super::Direction;
-use crate::Message;
 
 /// Longer ones are counted together, so that names cannot fill the memory.
 const LONGEST_TOPIC: usize = 255;
@@ -103,8 +102,8 @@ impl Counts {
         }
     }
 
-    pub(super) fn passed(&self, direction: Direction, message: &Message) {
-        let bytes = message.byte_len() as u64;
+    pub(super) fn passed(&self, direction: Direction, topic: &[u8], bytes: usize) {
+        let bytes = bytes as u64;
         let count = match direction {
             Direction::There => &self.there,
             Direction::Back => &self.back,
@@ -112,12 +111,11 @@ impl Counts {
         count.messages.fetch_add(1, Ordering::Relaxed);
         count.bytes.fetch_add(bytes, Ordering::Relaxed);
         if self.limit > 0 && direction == Direction::There {
-            self.topic(message, bytes);
+            self.topic(topic, bytes);
         }
     }
 
-    fn topic(&self, message: &Message, bytes: u64) {
-        let topic = message.frame(0).unwrap_or_default();
+    fn topic(&self, topic: &[u8], bytes: u64) {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         let (counted, others) = &mut *topics;
         if let Some(count) = counted.get_mut(topic) {

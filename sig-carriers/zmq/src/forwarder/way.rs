@@ -96,26 +96,21 @@ impl Way {
         matches!(*self.state.borrow(), State::Running)
     }
 
-    /// The state as soon as it is one of these.
-    async fn state(&self, wanted: impl FnMut(&State) -> bool) -> State {
-        let mut state = self.state.clone();
-        match state.wait_for(wanted).await {
-            Ok(state) => state.clone(),
-            // The forwarder was dropped.
-            Err(_) => State::Ended,
+    /// A message is about to go on. It is made of what came where somebody looks at it.
+    pub(super) fn pass(&self, topic: &[u8], bytes: usize, message: impl FnOnce() -> Message) {
+        self.shared.counts.passed(self.direction, topic, bytes);
+        if self.shared.observer.is_some() || self.shared.capture.is_some() {
+            self.show(&message());
         }
     }
-}
 
-impl Gate for Way {
-    fn passing(&self, message: &Message) {
+    fn show(&self, message: &Message) {
         let Shared {
             counts,
             observer,
             capture,
             ..
         } = &*self.shared;
-        counts.passed(self.direction, message);
         if let Some(observer) = observer {
             let passing = Passing {
                 direction: self.direction,
@@ -131,6 +126,24 @@ impl Gate for Way {
         {
             counts.not_captured();
         }
+    }
+
+    /// The state as soon as it is one of these.
+    async fn state(&self, wanted: impl FnMut(&State) -> bool) -> State {
+        let mut state = self.state.clone();
+        match state.wait_for(wanted).await {
+            Ok(state) => state.clone(),
+            // The forwarder was dropped.
+            Err(_) => State::Ended,
+        }
+    }
+}
+
+impl Gate for Way {
+    fn passing(&self, message: &Message) {
+        let topic = message.frame(0).unwrap_or_default();
+        self.shared.counts.passed(self.direction, topic, message.byte_len());
+        self.show(message);
     }
 
     fn dropped(&self) {

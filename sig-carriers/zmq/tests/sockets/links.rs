@@ -41,20 +41,8 @@ impl Raw {
     /// As a socket of this type, after the handshake.
     async fn of(kind: Kind, at: &str) -> Self {
         let mut raw = Self::connect(at).await;
-        let mut greeting = [0; 64];
-        greeting[0] = 0xFF;
-        greeting[9..12].copy_from_slice(&[0x7F, 3, 1]);
-        greeting[12..16].copy_from_slice(b"NULL");
-        raw.write(&greeting).await;
-        let name = kind.name();
-        let ready = [
-            b"\x05READY\x0bSocket-Type",
-            &u32::try_from(name.len()).unwrap().to_be_bytes()[..],
-            name.as_bytes(),
-        ]
-        .concat();
-        raw.write(&[&[4, u8::try_from(ready.len()).unwrap()], &ready[..]].concat())
-            .await;
+        raw.write(&greeting()).await;
+        raw.write(&ready(kind)).await;
         raw.take(64).await;
         let head = raw.take(2).await;
         assert_eq!(head[0], 4, "READY is a command");
@@ -81,6 +69,25 @@ impl Raw {
             .is_ok_and(|read| read > 0)
         {}
     }
+}
+
+fn greeting() -> [u8; 64] {
+    let mut greeting = [0; 64];
+    greeting[0] = 0xFF;
+    greeting[9..12].copy_from_slice(&[0x7F, 3, 1]);
+    greeting[12..16].copy_from_slice(b"NULL");
+    greeting
+}
+
+fn ready(kind: Kind) -> Vec<u8> {
+    let name = kind.name();
+    let ready = [
+        b"\x05READY\x0bSocket-Type",
+        &u32::try_from(name.len()).unwrap().to_be_bytes()[..],
+        name.as_bytes(),
+    ]
+    .concat();
+    [&[4, u8::try_from(ready.len()).unwrap()], &ready[..]].concat()
 }
 
 #[tokio::test]
@@ -153,6 +160,45 @@ async fn pings_are_answered_and_other_commands_are_not_minded() {
     raw.write(b"\x04\x06\x05NOVEL").await;
     raw.write(b"\x04\x09\x04PING\x00\x00ab").await;
     assert_eq!(raw.take(9).await, b"\x04\x07\x04PONGab");
+}
+
+#[tokio::test]
+async fn a_ping_may_come_between_the_frames_of_a_message() {
+    let forwarder = forwarder(Pattern::Pipeline, options()).await;
+    let pull = connected(Kind::Pull, &back(&forwarder)).await;
+    let mut raw = Raw::of(Kind::Push, &front(&forwarder)).await;
+    raw.write(b"\x01\x01a\x04\x09\x04PING\x00\x00ab\x00\x01b").await;
+    assert_eq!(raw.take(9).await, b"\x04\x07\x04PONGab");
+    assert_eq!(pull.recv().await.unwrap(), ["a", "b"].into());
+}
+
+#[tokio::test]
+async fn what_comes_along_with_the_end_of_a_handshake_is_not_lost() {
+    let forwarder = forwarder(Pattern::Pipeline, options()).await;
+    let pull = connected(Kind::Pull, &back(&forwarder)).await;
+    let mut raw = Raw::connect(&front(&forwarder)).await;
+    let rest = b"\x00\x01a\x01\x01b\x00\x01c\x00";
+    raw.write(&[&greeting()[..], &ready(Kind::Push), rest].concat()).await;
+    assert_eq!(pull.recv().await.unwrap(), "a".into());
+    assert_eq!(pull.recv().await.unwrap(), ["b", "c"].into());
+    raw.write(b"\x01d").await;
+    assert_eq!(pull.recv().await.unwrap(), "d".into());
+}
+
+#[tokio::test]
+async fn messages_of_every_size_go_on_as_they_are() {
+    let forwarder = forwarder(Pattern::Requests, options()).await;
+    let ask = connected(Kind::Req, &front(&forwarder)).await;
+    let answer = connected(Kind::Rep, &back(&forwarder)).await;
+    for size in [0, 1, 255, 256, 4 << 10, 16 << 10, 64 << 10, 3 << 20] {
+        let body: Vec<u8> = (0..size).map(|place: usize| (place % 251) as u8).collect();
+        let asked = Message::frames([b"".to_vec(), body.clone(), vec![1; 300], body]);
+        ask.send(asked.clone()).await.unwrap();
+        let request = answer.recv().await.unwrap();
+        assert!(request == asked, "{size} bytes there");
+        answer.send(request).await.unwrap();
+        assert!(ask.recv().await.unwrap() == asked, "{size} bytes back");
+    }
 }
 
 #[tokio::test]

@@ -11,9 +11,10 @@ use omq_tokio::proto::{command, frame};
 use sig_core::CancellationToken;
 use tokio::sync::Notify;
 
-use super::outbox::{Encoded, Outbox};
+use super::outbox::Outbox;
 use super::place::Writer;
 use super::topics::{Change, Topics};
+use super::wired::Frames;
 
 /// How many bytes of what a peer must know may wait to be read by it. One that reads nothing is cut off.
 const UNTOLD: u64 = 16 << 20;
@@ -37,6 +38,8 @@ pub(super) struct Link {
     pub(super) number: u64,
     /// What the peer is called by those who answer it.
     pub(super) name: Bytes,
+    /// The frame of its name, before the others of a message.
+    pub(super) address: Bytes,
     /// Ends the reading.
     pub(super) stop: CancellationToken,
     /// The peer takes subscriptions as messages, as before version 3.1.
@@ -71,9 +74,13 @@ impl Link {
         stop: CancellationToken,
         writer: Writer,
     ) -> Self {
+        let mut address = BytesMut::new();
+        let named = Frame::data(name.clone(), true);
+        frame::encode_frame(&named, &mut address);
         Self {
             number,
             name,
+            address: address.freeze(),
             stop,
             is_old,
             high_water,
@@ -91,7 +98,7 @@ impl Link {
     }
 
     /// Puts a message behind the others, where the peer asks for its topic and there is room. [`flush`](Self::flush) sends it.
-    pub(super) fn offer(&self, topic: Option<&[u8]>, message: &Encoded<'_>) -> Offer {
+    pub(super) fn offer(&self, topic: Option<&[u8]>, front: &[u8], frames: &Frames<'_>) -> Offer {
         let mut state = self.state();
         if state.writer.is_none() || topic.is_some_and(|topic| !state.topics.matches(topic)) {
             return Offer::Unwanted;
@@ -103,7 +110,7 @@ impl Link {
                 return Offer::Full;
             }
         }
-        state.outbox.push(message);
+        state.outbox.push(front, frames);
         let first = !replace(&mut state.is_touched, true);
         Offer::Taken { first }
     }

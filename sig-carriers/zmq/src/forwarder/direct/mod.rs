@@ -1,15 +1,17 @@
 //! A forwarder on links of its own, without sockets in between.
 //!
 //! A message that passes through two sockets is handed from task to task four times. Here the task that reads it puts it into the outgoing
-//! bytes of every link that it goes to and writes them. What is spoken on the links is left to the codec of the library.
+//! bytes of every link that it goes to, as it came, and writes them. Handshakes and commands are left to the codec of the library.
 
 mod hub;
+mod inbox;
 mod link;
 mod outbox;
 mod place;
 mod route;
 mod serve;
 mod topics;
+mod wired;
 
 use std::sync::Arc;
 use std::time::Duration;

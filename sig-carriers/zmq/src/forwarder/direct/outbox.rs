@@ -3,33 +3,11 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use omq_tokio::proto::frame::encode_message_flat;
 
-use crate::Message;
-
-/// From here on a message is shared by the links that it goes to, instead of copied for each.
-const LARGE: usize = 16 << 10;
+use super::wired::Frames;
 
 /// How much room is kept by a link that has nothing to write.
 const KEPT: usize = 256 << 10;
-
-/// A message as it is on the wire.
-pub(super) enum Encoded<'a> {
-    Small(&'a [u8]),
-    Large(Bytes),
-}
-
-impl<'a> Encoded<'a> {
-    /// With room that is used again for the next one.
-    pub(super) fn of(message: &Message, room: &'a mut BytesMut) -> Self {
-        room.clear();
-        encode_message_flat(&message.0, room);
-        match room.len() {
-            LARGE.. => Self::Large(room.split().freeze()),
-            _ => Self::Small(room),
-        }
-    }
-}
 
 /// Bytes in their order, and where each message among them ends.
 #[derive(Default)]
@@ -52,10 +30,12 @@ impl Outbox {
         self.pushed - self.written
     }
 
-    pub(super) fn push(&mut self, message: &Encoded<'_>) {
-        match message {
-            Encoded::Small(bytes) => self.push_command(bytes),
-            Encoded::Large(bytes) => {
+    /// A message: a frame, or nothing, and other frames behind it.
+    pub(super) fn push(&mut self, front: &[u8], frames: &Frames<'_>) {
+        self.push_command(front);
+        match frames {
+            Frames::Small(bytes) => self.push_command(bytes),
+            Frames::Large(bytes) => {
                 if !self.tail.is_empty() {
                     self.pieces.push_back(self.tail.split().freeze());
                 }
@@ -90,12 +70,9 @@ impl Outbox {
                     self.pieces.pop_front();
                 }
             }
-            None => {
-                self.tail.advance(bytes);
-                if self.tail.is_empty() && self.tail.capacity() > KEPT {
-                    self.tail = BytesMut::new();
-                }
-            }
+            None if bytes < self.tail.len() => self.tail.advance(bytes),
+            None if self.tail.capacity() > KEPT => self.tail = BytesMut::new(),
+            None => self.tail.clear(),
         }
         while self.ends.front().is_some_and(|end| *end <= self.written) {
             self.ends.pop_front();
@@ -109,21 +86,17 @@ mod tests {
 
     #[test]
     fn bytes_leave_in_their_order_and_messages_are_counted_until_their_last_one() {
-        let (mut outbox, mut room) = (Outbox::default(), BytesMut::new());
-        let large = Message::from(vec![7; LARGE]);
-        let mut wire = Vec::new();
-        for message in [&Message::from(["a", "b"]), &large, &Message::from("c")] {
-            outbox.push(&Encoded::of(message, &mut room));
-        }
+        let mut outbox = Outbox::default();
+        let large = [&[2, 0, 0, 0, 0, 0, 0, 0x40, 0][..], &[7; 0x4000]].concat();
+        outbox.push(b"\x01\x01a", &Frames::Small(b"\x00\x01b"));
+        outbox.push(b"", &Frames::Large(large.clone().into()));
+        outbox.push(b"", &Frames::Small(b"\x00\x01c"));
         outbox.push_command(b"!");
-        wire.extend_from_slice(b"\x01\x01a\x00\x01b");
-        wire.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0x40, 0]);
-        wire.extend_from_slice(&[7; LARGE]);
-        wire.extend_from_slice(b"\x00\x01c!");
+        let wire = [&b"\x01\x01a\x00\x01b"[..], &large, b"\x00\x01c!"].concat();
         assert_eq!((outbox.messages(), outbox.bytes()), (3, wire.len() as u64));
 
         let mut seen = Vec::new();
-        for (bytes, left) in [(5, 3), (1, 2), (100, 2), (9 + LARGE - 100, 1), (2, 1), (1, 0), (1, 0)] {
+        for (bytes, left) in [(5, 3), (1, 2), (100, 2), (large.len() - 100, 1), (2, 1), (1, 0), (1, 0)] {
             seen.extend_from_slice(&outbox.next()[..bytes]);
             outbox.advance(bytes);
             assert_eq!(outbox.messages(), left);

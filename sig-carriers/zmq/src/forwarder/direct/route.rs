@@ -3,14 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use super::hub::{End, Hub, Links};
 use super::link::{Link, Offer};
-use super::outbox::Encoded;
 use super::topics::{Change, TooMany};
+use super::wired::Wired;
+use crate::Pattern;
 use crate::forwarder::pump::Gate as _;
-use crate::{Message, Pattern};
+use crate::forwarder::way::Way;
 
 /// The way of what comes in by one link.
 pub(super) struct Route<'a> {
@@ -22,7 +21,6 @@ pub(super) struct Route<'a> {
     targets: Links,
     /// Whom something was given that was not flushed.
     touched: Vec<Arc<Link>>,
-    room: BytesMut,
 }
 
 impl<'a> Route<'a> {
@@ -33,7 +31,6 @@ impl<'a> Route<'a> {
             from,
             targets: Links::default(),
             touched: Vec::new(),
-            room: BytesMut::new(),
         }
     }
 
@@ -61,27 +58,28 @@ impl<'a> Route<'a> {
     }
 
     /// Passes one message on, waiting where it must not be lost. `Break` when it was given up.
-    pub(super) async fn pass(&mut self, message: Message) -> ControlFlow<()> {
+    pub(super) async fn pass(&mut self, message: Wired<'_>) -> ControlFlow<()> {
         match (self.end, self.hub.pattern) {
             (End::Front, Pattern::Topics | Pattern::Broadcast) => {
-                self.hub.there.passing(&message);
+                passing(&self.hub.there, &message);
                 self.spread(&message).await
             }
             (End::Front, Pattern::Requests) => {
-                let message = message.with_front(self.from.name.clone());
-                self.hub.there.passing(&message);
+                let from = self.from;
+                let message = message.with_front(&from.address, from.name.len());
+                passing(&self.hub.there, &message);
                 self.share(&message).await
             }
             (End::Front, Pattern::Pipeline) => {
-                self.hub.there.passing(&message);
+                passing(&self.hub.there, &message);
                 self.share(&message).await
             }
             (End::Back, Pattern::Requests) => {
-                self.hub.back_again.passing(&message);
-                self.reply(message).await
+                passing(&self.hub.back_again, &message);
+                self.reply(&message).await
             }
             (End::Back, Pattern::Topics) => {
-                self.hub.back_again.passing(&message);
+                passing(&self.hub.back_again, &message);
                 self.upstream(&message);
                 ControlFlow::Continue(())
             }
@@ -91,30 +89,25 @@ impl<'a> Route<'a> {
     }
 
     /// To all who ask for it.
-    async fn spread(&mut self, message: &Message) -> ControlFlow<()> {
-        let topic = message.frame(0).unwrap_or_default();
-        let mut room = std::mem::take(&mut self.room);
-        let encoded = Encoded::of(message, &mut room);
+    async fn spread(&mut self, message: &Wired<'_>) -> ControlFlow<()> {
         let targets = Arc::clone(&self.targets);
         for link in &*targets {
-            let mut offer = link.offer(Some(topic), &encoded);
+            let attempt = || link.offer(Some(message.first()), message.front, &message.frames);
+            let mut offer = attempt();
             if offer == Offer::Full && self.hub.options.no_drop {
-                offer = self.wait(|| taken(link.offer(Some(topic), &encoded))).await?;
+                offer = self.wait(|| taken(attempt())).await?;
             }
             self.note(link, &offer);
         }
-        self.room = room;
         ControlFlow::Continue(())
     }
 
     /// To the next who has room.
-    async fn share(&mut self, message: &Message) -> ControlFlow<()> {
-        let mut room = std::mem::take(&mut self.room);
-        let encoded = Encoded::of(message, &mut room);
+    async fn share(&mut self, message: &Wired<'_>) -> ControlFlow<()> {
         let side = self.hub.side(self.other());
         let next = || {
             let mut first = false;
-            let link = side.in_turn(|link| match link.offer(None, &encoded) {
+            let link = side.in_turn(|link| match link.offer(None, message.front, &message.frames) {
                 Offer::Taken { first: is_first } => {
                     first = is_first;
                     true
@@ -128,42 +121,35 @@ impl<'a> Route<'a> {
             None => self.wait(next).await?,
         };
         self.note(&link, &Offer::Taken { first });
-        self.room = room;
         ControlFlow::Continue(())
     }
 
     /// To who asked.
-    async fn reply(&mut self, mut message: Message) -> ControlFlow<()> {
-        let name = message.pop_front().unwrap_or_default();
-        let asker = self.hub.side(self.other()).named(&name);
-        let Some(link) = asker.filter(|_| !message.is_empty()) else {
+    async fn reply(&mut self, message: &Wired<'_>) -> ControlFlow<()> {
+        let asker = self.hub.side(self.other()).named(message.first());
+        let Some(link) = asker.filter(|_| !message.is_one_frame()) else {
             self.hub.back_again.dropped();
             return ControlFlow::Continue(());
         };
-        let mut room = std::mem::take(&mut self.room);
-        let encoded = Encoded::of(&message, &mut room);
-        let mut offer = link.offer(None, &encoded);
+        let reply = message.rest();
+        let mut offer = link.offer(None, b"", &reply);
         if offer == Offer::Full && self.hub.options.mandatory {
-            offer = self.wait(|| taken(link.offer(None, &encoded))).await?;
+            offer = self.wait(|| taken(link.offer(None, b"", &reply))).await?;
         }
         if !matches!(offer, Offer::Taken { .. }) {
             self.hub.back_again.dropped();
         }
         self.note(&link, &offer);
-        self.room = room;
         ControlFlow::Continue(())
     }
 
     /// What a subscriber sends that is no subscription, to all publishers.
-    fn upstream(&mut self, message: &Message) {
-        let mut room = std::mem::take(&mut self.room);
-        let encoded = Encoded::of(message, &mut room);
+    fn upstream(&mut self, message: &Wired<'_>) {
         let targets = Arc::clone(&self.targets);
         for link in &*targets {
-            let offer = link.offer(None, &encoded);
+            let offer = link.offer(None, message.front, &message.frames);
             self.note(link, &offer);
         }
-        self.room = room;
     }
 
     /// Waits for room at the other end, after what is there already was sent.
@@ -193,6 +179,10 @@ impl<'a> Route<'a> {
             End::Back => End::Front,
         }
     }
+}
+
+fn passing(way: &Way, message: &Wired<'_>) {
+    way.pass(message.first(), message.bytes, || message.to_message());
 }
 
 fn taken(offer: Offer) -> Option<Offer> {

@@ -1,7 +1,7 @@
 //! What subscribers ask for.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use omq_tokio::proto::Command;
@@ -14,6 +14,9 @@ const LONGEST: usize = 1024;
 /// How much the prefixes of one subscriber may take, each with what it costs to keep it.
 const MOST: usize = 16 << 20;
 const EACH: usize = 128;
+
+/// Up to here it is faster to look at each prefix than to search for one.
+const FEW: usize = 4;
 
 /// A change of what a subscriber asks for.
 pub(super) struct Change {
@@ -30,10 +33,10 @@ impl Change {
         }
     }
 
-    /// What an XSUB sends as a message, and whatever speaks the protocol before 3.1.
-    pub(super) fn of_message(message: &Message) -> Option<Self> {
-        match (message.len(), message.frame(0)) {
-            (1, Some([adds @ (0 | 1), prefix @ ..])) => Some(Self::new(*adds == 1, prefix)),
+    /// What an XSUB sends as a message, of one frame, and whatever speaks the protocol before 3.1.
+    pub(super) fn of_frame(frame: &[u8]) -> Option<Self> {
+        match frame {
+            [adds @ (0 | 1), prefix @ ..] => Some(Self::new(*adds == 1, prefix)),
             _ => None,
         }
     }
@@ -61,9 +64,7 @@ impl Change {
 #[derive(Default)]
 pub(super) struct Topics {
     /// How often it asks for each.
-    held: HashMap<Bytes, u64>,
-    /// How many of them are that long. A look-up for each is what a match costs.
-    lengths: BTreeMap<usize, usize>,
+    held: BTreeMap<Bytes, u64>,
     size: usize,
 }
 
@@ -72,9 +73,23 @@ pub(super) struct Topics {
 pub(super) struct TooMany;
 
 impl Topics {
-    pub(super) fn matches(&self, topic: &[u8]) -> bool {
-        let mut lengths = self.lengths.range(..=topic.len());
-        lengths.any(|(length, _)| self.held.contains_key(&topic[..*length]))
+    /// A prefix comes before all that it begins, and what lies between them begins with it as well: so the last one that is not behind
+    /// the topic is that prefix, or whatever both have in common begins with it, too.
+    pub(super) fn matches(&self, mut topic: &[u8]) -> bool {
+        if self.held.len() <= FEW {
+            return self.held.keys().any(|prefix| topic.starts_with(prefix));
+        }
+        loop {
+            let until = (Bound::Unbounded, Bound::Included(topic));
+            let Some((last, _)) = self.held.range::<[u8], _>(until).next_back() else {
+                return false;
+            };
+            let common = last.iter().zip(topic).take_while(|(a, b)| a == b).count();
+            if common == last.len() {
+                return true;
+            }
+            topic = &topic[..common];
+        }
     }
 
     /// Whether it now asks for a prefix that it did not ask for before, or no more for one that it did.
@@ -88,19 +103,12 @@ impl Topics {
                     return Err(TooMany);
                 }
                 self.size = size;
-                *self.lengths.entry(prefix.len()).or_default() += 1;
                 self.held.insert(prefix.clone(), 1);
                 Ok(true)
             }
             (false, 1) => {
                 self.size -= EACH + prefix.len();
                 self.held.remove(prefix);
-                if let Entry::Occupied(mut length) = self.lengths.entry(prefix.len()) {
-                    *length.get_mut() -= 1;
-                    if *length.get() == 0 {
-                        length.remove();
-                    }
-                }
                 Ok(true)
             }
             (false, 0) => Ok(false),
@@ -169,6 +177,35 @@ mod tests {
     }
 
     #[test]
+    fn few_prefixes_and_many_match_the_same_topics() {
+        let words: Vec<_> = (1..=3_u32)
+            .flat_map(|length| (0..3_u32.pow(length)).map(move |number| word(number, length)))
+            .collect();
+        // As many kinds of gaps between them as there are steps.
+        for step in 1..words.len() {
+            let prefixes: Vec<_> = words.iter().step_by(step).collect();
+            let mut topics = Topics::default();
+            for prefix in &prefixes {
+                assert_eq!(apply(&mut topics, true, prefix), Ok(true));
+            }
+            for topic in words
+                .iter()
+                .flat_map(|word| [word.clone(), format!("{word}c"), format!("{word}a")])
+            {
+                let expected = prefixes.iter().any(|prefix| topic.starts_with(*prefix));
+                assert_eq!(topics.matches(topic.as_bytes()), expected, "{topic} of {prefixes:?}");
+            }
+            assert!(!topics.matches(b""));
+        }
+    }
+
+    /// A word of the letters a, b and c.
+    fn word(number: u32, length: u32) -> String {
+        let letter = |place| ['a', 'b', 'c'][(number / 3_u32.pow(place) % 3) as usize];
+        (0..length).map(letter).collect()
+    }
+
+    #[test]
     fn what_one_subscriber_asks_for_is_bounded() {
         let mut topics = Topics::default();
         assert_eq!(apply(&mut topics, true, &"l".repeat(LONGEST + 1)), Err(TooMany));
@@ -194,12 +231,11 @@ mod tests {
 
     #[test]
     fn messages_that_are_subscriptions_are_told_from_those_that_are_not() {
-        let of = |message: Message| Change::of_message(&message).map(|change| (change.adds, change.prefix));
-        assert_eq!(of("\x01ab".into()), Some((true, "ab".into())));
-        assert_eq!(of("\x00".into()), Some((false, "".into())));
-        assert_eq!(of("\x02ab".into()), None);
-        assert_eq!(of("".into()), None);
-        assert_eq!(of(["\x01ab", "c"].into()), None);
+        let of = |frame: &[u8]| Change::of_frame(frame).map(|change| (change.adds, change.prefix));
+        assert_eq!(of(b"\x01ab"), Some((true, "ab".into())));
+        assert_eq!(of(b"\x00"), Some((false, "".into())));
+        assert_eq!(of(b"\x02ab"), None);
+        assert_eq!(of(b""), None);
         assert_eq!(Change::new(true, b"ab").to_message(), "\x01ab".into());
     }
 }
