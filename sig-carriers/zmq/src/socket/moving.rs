@@ -94,10 +94,9 @@ impl Socket {
         shape::check(self.0.kind, &message)?;
         let sent = backend.send(message);
         let Some(after) = limit else { return sent.await };
-        tokio::time::timeout(after, sent).await.unwrap_or_else(|_| {
-            let (kind, action) = (self.0.kind, "send");
-            Err(Error::Timeout { kind, action, after })
-        })
+        tokio::time::timeout(after, sent)
+            .await
+            .unwrap_or_else(|_| Err(self.late("send", after)))
     }
 
     async fn receive_limited(&self, limit: Option<Duration>) -> Result<Message, Error> {
@@ -105,14 +104,18 @@ impl Socket {
         let Some(after) = limit else {
             return backend.recv().await;
         };
-        // Before the clock is looked at, so that no limit is too short for a message that is there.
-        if let Some(message) = backend.try_recv()? {
-            return Ok(message);
+        if !after.is_zero()
+            && let Ok(received) = tokio::time::timeout(after, backend.recv()).await
+        {
+            return received;
         }
-        tokio::time::timeout(after, backend.recv()).await.unwrap_or_else(|_| {
-            let (kind, action) = (self.0.kind, "receive");
-            Err(Error::Timeout { kind, action, after })
-        })
+        // No limit is too short for a message that is there.
+        backend.try_recv()?.ok_or_else(|| self.late("receive", after))
+    }
+
+    fn late(&self, action: &'static str, after: Duration) -> Error {
+        let kind = self.0.kind;
+        Error::Timeout { kind, action, after }
     }
 
     fn sender(&self) -> Result<&dyn Backend, Error> {
