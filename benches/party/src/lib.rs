@@ -14,7 +14,7 @@ pub use args::{Args, BadArgs};
 pub use clock::now_ns;
 pub use latency::Latencies;
 pub use payload::{Corrupt, LAST, SMALLEST, Seen, Stamper, check, publisher_of, sequence_of};
-pub use round_trips::round_trips;
+pub use round_trips::{RoundTrips, round_trips};
 pub use say::{published, ready, ready_to_publish, row};
 pub use source::Source;
 pub use tally::{QUIET, Tally};

@@ -8,7 +8,7 @@ use crate::latency::Latencies;
 use crate::{Args, row};
 
 /// Of all round trips this share warms up.
-const WARM: u64 = 10;
+const WARM: u32 = 10;
 
 #[derive(Serialize)]
 struct Row {
@@ -19,6 +19,67 @@ struct Row {
     p999_us: Option<f64>,
 }
 
+/// The numbers of round trips until count or time are over, and how long they took.
+#[derive(Debug)]
+pub struct RoundTrips {
+    args: Args,
+    began: Instant,
+    latencies: Latencies,
+    done: u64,
+    warm: bool,
+    measured: u64,
+}
+
+impl RoundTrips {
+    /// It begins now.
+    #[must_use]
+    pub fn new(args: &Args) -> Self {
+        Self {
+            args: args.clone(),
+            began: Instant::now(),
+            latencies: Latencies::default(),
+            done: 0,
+            warm: false,
+            measured: 0,
+        }
+    }
+
+    /// The number of the one to be made now.
+    #[must_use]
+    pub fn next(&self) -> Option<u64> {
+        (!self.is_over(1)).then_some(self.done)
+    }
+
+    /// It was made.
+    pub fn took(&mut self, time: Duration) {
+        self.done += 1;
+        if self.warm {
+            self.latencies.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            self.measured += 1;
+        }
+        self.warm = self.warm || self.is_over(WARM);
+    }
+
+    /// Says the row.
+    pub fn say(self) {
+        row(&Row {
+            role: self.args.role,
+            trips: self.measured,
+            p50_us: self.latencies.percentile_us(0.5),
+            p99_us: self.latencies.percentile_us(0.99),
+            p999_us: self.latencies.percentile_us(0.999),
+        });
+    }
+
+    /// Whether this share is.
+    fn is_over(&self, share: u32) -> bool {
+        match self.args.seconds.map(Duration::from_secs_f64) {
+            Some(seconds) => self.began.elapsed() * share >= seconds,
+            None => self.done * u64::from(share) >= self.args.count,
+        }
+    }
+}
+
 /// Makes round trips until count or time are over, and says the row. `trip` makes the one with this number and returns
 /// how long it took.
 ///
@@ -26,31 +87,10 @@ struct Row {
 ///
 /// The first one of `trip`.
 pub async fn round_trips<E>(args: &Args, mut trip: impl AsyncFnMut(u64) -> Result<Duration, E>) -> Result<(), E> {
-    let mut latencies = Latencies::default();
-    let began = Instant::now();
-    let seconds = args.seconds.map(Duration::from_secs_f64);
-    let over = |done: u64, share: u64| match seconds {
-        Some(seconds) => began.elapsed() * u32::try_from(share).unwrap_or(1) >= seconds,
-        None => done * share >= args.count,
-    };
-    let mut done = 0;
-    let mut warm = false;
-    let mut measured = 0;
-    while !over(done, 1) {
-        let took = trip(done).await?;
-        done += 1;
-        if warm {
-            latencies.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-            measured += 1;
-        }
-        warm = warm || over(done, WARM);
+    let mut trips = RoundTrips::new(args);
+    while let Some(number) = trips.next() {
+        trips.took(trip(number).await?);
     }
-    row(&Row {
-        role: args.role.clone(),
-        trips: measured,
-        p50_us: latencies.percentile_us(0.5),
-        p99_us: latencies.percentile_us(0.99),
-        p999_us: latencies.percentile_us(0.999),
-    });
+    trips.say();
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sig_bench_party::{Args, Source, Stamper, Tally, check, now_ns, published, ready, ready_to_publish, round_trips};
+use sig_bench_party::{Args, RoundTrips, Source, Stamper, Tally, check, now_ns, published, ready, ready_to_publish};
 use sig_carrier_zmq::{Forwarder, Kind, Options, Pattern, Socket};
 use tokio::task::JoinSet;
 
@@ -21,12 +21,23 @@ pub(super) async fn run(args: &Args) -> Result<(), Failure> {
         "omq-request-broker" => forward(Pattern::Requests, front, back).await,
         "omq-sub" => subscribe(args, back).await,
         "omq-pub" => publish(args, front).await,
-        "omq-ping" => ping(args, front, back).await,
-        "omq-pong" => pong(front, back).await,
-        "omq-req" => ask(args, front).await,
-        "omq-rep" => answer(back).await,
-        role => Err(Failure::new(format!("there is no role `{role}`"))),
+        _ => alone(args.clone(), front.to_owned(), back.to_owned()).await,
     }
+}
+
+/// One end of round trips, as a task: on one thread what is no task has its turn only after the reactor was asked once more.
+async fn alone(args: Args, front: String, back: String) -> Result<(), Failure> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        match args.role.as_str() {
+            "omq-ping" => ping(&args, &front, &back).await,
+            "omq-pong" => pong(&front, &back).await,
+            "omq-req" => ask(&args, &front).await,
+            "omq-rep" => answer(&back).await,
+            role => Err(Failure::new(format!("there is no role `{role}`"))),
+        }
+    });
+    tasks.join_all().await.into_iter().collect()
 }
 
 /// With libzmq's defaults where the proxies beside it have them, and as they do it drops nothing.
@@ -38,10 +49,10 @@ async fn socket(kind: Kind, endpoint: &str) -> Result<Socket, Failure> {
     Ok(Socket::open(kind, options())?.connect(endpoint).await?)
 }
 
-/// For requests, one at a time.
-async fn dealer(endpoint: &str) -> Result<Socket, Failure> {
-    let options = options().low_latency(true);
-    Ok(Socket::open(Kind::Dealer, options)?.connect(endpoint).await?)
+/// For round trips, one at a time. They wait without a limit, for whoever started them waits with one.
+async fn patient(kind: Kind, endpoint: &str) -> Result<Socket, Failure> {
+    let options = Options::default().no_drop(true).low_latency(true);
+    Ok(Socket::open(kind, options)?.connect(endpoint).await?)
 }
 
 async fn forward(pattern: Pattern, front: &str, back: &str) -> Result<(), Failure> {
@@ -109,8 +120,8 @@ async fn publish(args: &Args, front: &str) -> Result<(), Failure> {
 
 /// A pair that publishes to the front and hears `topic` from the back.
 async fn pair(front: &str, back: &str, topic: &str) -> Result<(Socket, Socket), Failure> {
-    let to = socket(Kind::Pub, front).await?;
-    let from = socket(Kind::Sub, back).await?.subscribe(topic).await?;
+    let to = patient(Kind::Pub, front).await?;
+    let from = patient(Kind::Sub, back).await?.subscribe(topic).await?;
     tokio::time::sleep(2 * SETTLE).await;
     Ok((to, from))
 }
@@ -129,25 +140,26 @@ async fn ping(args: &Args, front: &str, back: &str) -> Result<(), Failure> {
     let (to, from) = pair(front, back, "back").await?;
     let stamper = Stamper::new(args.size, 0);
     ready();
-    round_trips(args, async |sequence| {
+    let mut trips = RoundTrips::new(args);
+    while let Some(sequence) = trips.next() {
         let payload = stamper.make(sequence, false, 0);
         let began = Instant::now();
         to.send(["there".into(), payload]).await?;
-        let message = from.recv_within(PATIENCE).await?;
-        let took = began.elapsed();
+        let message = from.recv().await?;
+        trips.took(began.elapsed());
         let seen = check(message.frame(1).unwrap_or_default());
         if !seen.is_ok_and(|seen| seen.number == sequence) {
             return Err(Failure::new(format!(
                 "another message came back than number {sequence}"
             )));
         }
-        Ok(took)
-    })
-    .await
+    }
+    trips.say();
+    Ok(())
 }
 
 async fn answer(back: &str) -> Result<(), Failure> {
-    let socket = dealer(back).await?;
+    let socket = patient(Kind::Dealer, back).await?;
     tokio::time::sleep(SETTLE).await;
     ready();
     loop {
@@ -157,19 +169,20 @@ async fn answer(back: &str) -> Result<(), Failure> {
 }
 
 async fn ask(args: &Args, front: &str) -> Result<(), Failure> {
-    let socket = dealer(front).await?;
+    let socket = patient(Kind::Dealer, front).await?;
     let stamper = Stamper::new(args.size, 0);
     ready();
-    round_trips(args, async |sequence| {
+    let mut trips = RoundTrips::new(args);
+    while let Some(sequence) = trips.next() {
         let payload = stamper.make(sequence, false, 0);
         let began = Instant::now();
         socket.send(&payload[..]).await?;
-        let message = socket.recv_within(PATIENCE).await?;
-        let took = began.elapsed();
+        let message = socket.recv().await?;
+        trips.took(began.elapsed());
         if message.frame(0) != Some(&payload[..]) {
             return Err(Failure::new(format!("another answer came than to number {sequence}")));
         }
-        Ok(took)
-    })
-    .await
+    }
+    trips.say();
+    Ok(())
 }
