@@ -1,5 +1,7 @@
 //! What came in by one link and was not passed on yet.
 
+use std::ops::Range;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use omq_tokio::Error;
 
@@ -35,7 +37,7 @@ pub(super) struct Inbox {
 #[derive(Default)]
 struct Looked {
     wire: usize,
-    first: std::ops::Range<usize>,
+    first: Range<usize>,
     bytes: usize,
 }
 

@@ -68,6 +68,14 @@ impl Frames<'_> {
         }
     }
 
+    /// A part of them, to be kept.
+    fn share(&self, part: &[u8]) -> Bytes {
+        match self {
+            Self::Small(_) => Bytes::copy_from_slice(part),
+            Self::Large(bytes) => bytes.slice_ref(part),
+        }
+    }
+
     fn cut(&self, begin: usize) -> Frames<'_> {
         match self {
             Self::Small(bytes) => Frames::Small(&bytes[begin..]),
@@ -111,8 +119,9 @@ impl<'a> Wired<'a> {
 
     /// For whoever looks at it frame by frame.
     pub(super) fn to_message(&self) -> Message {
-        let frames = bodies(self.front).chain(bodies(self.frames.as_slice()));
-        Message::frames(frames.map(Bytes::copy_from_slice))
+        let front = bodies(self.front).map(Bytes::copy_from_slice);
+        let others = bodies(self.frames.as_slice()).map(|body| self.frames.share(body));
+        Message::frames(front.chain(others))
     }
 }
 
@@ -124,4 +133,18 @@ fn bodies(mut frames: &[u8]) -> impl Iterator<Item = &[u8]> {
         frames = rest;
         Some(&frame[header.length..])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_large_message_is_no_copy() {
+        let bytes = [&[2, 0, 0, 0, 0, 0, 0, 0x40, 0][..], &[7; LARGE]].concat();
+        let frames = Frames::Large(bytes.into());
+        let body = bodies(frames.as_slice()).next().unwrap();
+        assert_eq!(frames.share(body).as_ptr(), body.as_ptr());
+        assert_eq!(frames.share(body), vec![7; LARGE]);
+    }
 }
